@@ -1,0 +1,32 @@
+/**
+ * One append as it is kept: a view over its record's bytes, which are the same in the log, in RocksDB, on the way to
+ * followers and (the events in it) on the way to readers. Layout: FORMAT.md, "Append record".
+ */
+import type { EventFacts, EventId, RecordedEvent } from '../domain/event.ts';
+
+/** Read-only and shared: nobody changes its bytes. Events are addressed by their ordinal in the append, from 0. */
+export interface StoredAppend {
+  /** The whole record. */
+  readonly bytes: Uint8Array;
+  readonly streamId: string;
+  readonly streamNumber: number;
+  readonly firstRevision: number;
+  readonly firstPosition: number;
+  /** Microseconds since the epoch. */
+  readonly createdAt: number;
+  /** How many events, at least 1. */
+  readonly count: number;
+
+  /**
+   * The events with ordinals from <= n < to as the bytes of a ReadResponse message: each a field 1 (tag, length,
+   * RecordedEvent). Concatenating such pieces gives a longer ReadResponse. A view, not a copy.
+   */
+  wire(from: number, to: number): Uint8Array;
+  /** Bytes that `wire(from, to)` has. */
+  wireLength(from: number, to: number): number;
+  eventId(ordinal: number): EventId;
+  /** What filters look at; does not touch data or metadata. */
+  facts(ordinal: number): EventFacts;
+  /** Everything of one event, decoded. Data and metadata are views. */
+  event(ordinal: number): RecordedEvent;
+}

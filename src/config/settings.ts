@@ -1,7 +1,6 @@
 /**
  * Every setting of a server, in one table. The help, the environment, the file and `--print-config` all follow from it.
  */
-import { LOG_LEVELS } from '../telemetry/logger.ts';
 import {
   durationSetting,
   integerSetting,
@@ -16,6 +15,8 @@ const KiB = 1024;
 const MiB = 1024 * KiB;
 const GiB = 1024 * MiB;
 const SECOND = 1000;
+/** The words of the logger port; the composition root does not compile when they differ. */
+const LOG_LEVELS = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] as const;
 const PORTS = { min: 0, max: 65_535 };
 
 /** In the order of the help. */

@@ -24,6 +24,8 @@ export const limits = {
   queryItemTypes: 32,
   queryItemTags: 32,
   regexBytes: 1024,
+  /** Instructions of a compiled regular expression: what a match may cost for each character. */
+  regexInstructions: 500,
   pageSize: 1000,
   defaultPageSize: 100,
   /** A gRPC message that the server takes: an append of `appendBytes` with room for its framing. */

@@ -15,10 +15,26 @@ export interface Query {
 }
 
 /** Whether the event matches. */
-export function matchesQuery(query: Query, event: EventFacts): boolean {
-  return query.items.some(
-    (item) =>
-      (item.types.length === 0 || item.types.includes(event.type)) &&
-      item.tags.every((tag) => event.tags.includes(tag)),
-  );
+export function matchesQuery(query: Query, event: Pick<EventFacts, 'type' | 'tags'>): boolean {
+  for (const item of query.items) {
+    if (item.types.length > 0 && !item.types.includes(event.type)) continue;
+    if (hasAll(event.tags, item.tags)) return true;
+  }
+  return false;
+}
+
+function hasAll(tags: readonly string[], wanted: readonly string[]): boolean {
+  for (const tag of wanted) if (!tags.includes(tag)) return false;
+  return true;
+}
+
+/** A text that is equal for queries that differ only in the order or repetition of items, types and tags. */
+export function canonicalQuery(query: Query): string {
+  const items = query.items.map((item) => JSON.stringify([sortedSet(item.types), sortedSet(item.tags)]));
+  return `[${sortedSet(items).join(',')}]`;
+}
+
+function sortedSet(texts: readonly string[]): string[] {
+  // By code unit: the order only has to be the same each time.
+  return [...new Set(texts)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
 }

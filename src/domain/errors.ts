@@ -56,6 +56,7 @@ export class StoreError<C extends ErrorCode = ErrorCode> extends Error {
 
   /** Narrows to one code, so that `details` has that code's shape. */
   is<K extends ErrorCode>(code: K): this is StoreError<K> {
-    return (this.code as ErrorCode) === code;
+    const own: ErrorCode = this.code;
+    return own === code;
   }
 }

@@ -26,7 +26,7 @@ export const limits = {
   regexBytes: 1024,
   /** Instructions of a compiled regular expression: what a match may cost for each character. */
   regexInstructions: 500,
-  pageSize: 1000,
+  pageSize: 1000 as number,
   defaultPageSize: 100,
   /** A gRPC message that the server takes: an append of `appendBytes` with room for its framing. */
   requestBytes: 72 * MiB,

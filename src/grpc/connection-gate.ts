@@ -1,0 +1,43 @@
+/**
+ * The listening socket: accepts connections up to a number, and hands them on. Knows nothing of gRPC. It exists because the
+ * gRPC library neither bounds connections nor tells the address it is bound to.
+ */
+import { createServer } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
+
+/** Where a server listens. */
+export interface BoundAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A listening socket. */
+export class ConnectionGate {
+  readonly #server: Server;
+
+  /** `refused` is called for each connection beyond `maxConnections`; it has been closed. */
+  constructor(maxConnections: number, accepted: (socket: Socket) => void, refused: () => void) {
+    this.#server = createServer({ noDelay: true }, accepted);
+    this.#server.maxConnections = maxConnections;
+    this.#server.on('drop', refused);
+  }
+
+  /** Begins to accept. Rejects with the system's error, for example EADDRINUSE. `port` 0 chooses a free one. */
+  listen(host: string, port: number): Promise<BoundAddress> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host, port }, () => {
+        this.#server.off('error', reject);
+        // Accepting may fail later (too many open files); the next connection may succeed again.
+        this.#server.on('error', () => undefined);
+        const { address, port: bound } = this.#server.address() as AddressInfo;
+        resolve({ host: address, port: bound });
+      });
+    });
+  }
+
+  /** Accepts no more. Connections that stand go on. */
+  close(): void {
+    this.#server.close();
+  }
+}

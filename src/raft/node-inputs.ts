@@ -24,6 +24,7 @@ import type { ProposalResult, StepResult } from './results.ts';
 import type { Status } from './status.ts';
 import { statusOf } from './status-of.ts';
 import { step, tick } from './step.ts';
+import type { LogMiss } from './storage.ts';
 
 export abstract class NodeInputs {
   protected readonly raft: Raft;
@@ -135,6 +136,14 @@ export abstract class NodeInputs {
 
   status(): Status {
     return statusOf(this.raft);
+  }
+
+  /**
+   * Entries of the log from `from` on, also those that are not durable yet, up to `maxBytes` but at least one; or why they
+   * cannot be read. For status pages and tests that compare logs.
+   */
+  readLog(from: number, maxBytes: number): readonly Entry[] | LogMiss {
+    return this.raft.log.entries(from, maxBytes);
   }
 
   /** Ticks after which this node campaigns, until the next change of role or term. For tests that need to know. */

@@ -23,6 +23,7 @@ export function statusOf(raft: Raft): Status {
     applied: raft.log.applied,
     firstIndex: raft.log.firstIndex(),
     lastIndex: raft.log.lastIndex(),
+    lastTerm: raft.log.lastTerm(),
     confState: raft.tracker.confState,
     isLearner: raft.isLearner,
     leadTransferee: raft.leadTransferee,

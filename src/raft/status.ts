@@ -40,6 +40,7 @@ export interface Status {
   readonly applied: number;
   readonly firstIndex: number;
   readonly lastIndex: number;
+  readonly lastTerm: number;
   readonly confState: ConfState;
   readonly isLearner: boolean;
   /** The node that leadership is being handed to, or 0. */

@@ -21,7 +21,7 @@ const statDescriptor = promisify(fs.fstat);
 /** Zeros are written in pieces of this size, so that preallocating never holds more than one piece in memory. */
 const ZERO_CHUNK_BYTES = 1 << 20;
 /** Preallocation syncs this often, so that it never leaves a long queue for the sync of a group in front of it. */
-const ZERO_SYNC_BYTES = 4 << 20;
+const ZERO_SYNC_BYTES = 1 << 20;
 
 /** What the usual system codes mean to whoever runs the server. */
 const MEANINGS: Readonly<Record<string, string>> = {

@@ -18,7 +18,14 @@ import type { SegmentFile } from './segment-file.ts';
 import { createSegmentFile, openSegmentFiles, removeUnfinishedFiles } from './segment-file.ts';
 import { SEGMENT_HEADER_BYTES } from './segment-header.ts';
 import { SegmentPreparer } from './segment-preparer.ts';
-import type { AppendedBatch, RecordLocation, RecordParts, SegmentLogOptions, SegmentLogStatus } from './types.ts';
+import type {
+  AppendedBatch,
+  Batch,
+  RecordLocation,
+  RecordParts,
+  SegmentLogOptions,
+  SegmentLogStatus,
+} from './types.ts';
 
 export const DEFAULT_SEGMENT_BYTES = 64 << 20;
 const DEFAULT_MAX_QUEUED_BYTES = 128 << 20;
@@ -36,9 +43,7 @@ interface OpenSegment extends SegmentFile {
 }
 
 /** A batch that waits for its group. */
-interface QueuedBatch {
-  readonly records: readonly RecordParts[];
-  readonly checkpoint: (() => readonly RecordParts[]) | undefined;
+interface QueuedBatch extends Batch {
   readonly bytes: number;
   readonly resolve: (appended: AppendedBatch) => void;
   readonly reject: (error: unknown) => void;
@@ -109,36 +114,40 @@ export class SegmentLog {
 
   /**
    * Writes the records as one batch, all or nothing, after everything appended before. Resolves when they are durable;
-   * after a rejection they may or may not be found at the next start. `checkpoint` gives records to write in front when
-   * the batch is the first of a segment: what a reader must know of all segments before, so that they can be cut.
+   * after a rejection they may or may not be found at the next start, and the log has failed. `checkpoint` gives records
+   * to write in front when the batch is the first of a segment: what a reader must know of all segments before, so that
+   * they can be cut.
    *
-   * Rejects with OVERLOADED when too much is waiting, with INVALID_ARGUMENT for a record that is empty or too long
-   * (nothing is written then), and with the first error of the log once it has failed.
+   * Throws, having queued nothing: OVERLOADED when too much is waiting, INVALID_ARGUMENT for a record that is empty or too
+   * long, the first error of the log once it has failed.
    */
   append(records: readonly RecordParts[], checkpoint?: () => readonly RecordParts[]): Promise<AppendedBatch> {
+    return defined(this.appendAll([{ records, checkpoint }])[0], 'a promise');
+  }
+
+  /** Throws what `append` would throw for batches of `bytes` bytes, as frames. */
+  admit(bytes: number): void {
     assert(this.#closing === null, 'append to a log that is closed');
-    if (this.#failure !== null) return Promise.reject(this.#failure);
-    const refusal = refuse(records);
-    if (refusal !== null) return Promise.reject(refusal);
-    const bytes = batchBytes(records);
-    if (this.#queue.length > 0 && this.#queuedBytes + bytes > this.#maxQueuedBytes) {
-      const limit = this.#maxQueuedBytes;
-      return Promise.reject(
-        new StoreError(
-          'OVERLOADED',
-          `The log has ${this.#queuedBytes} of at most ${limit} bytes waiting to be written.`,
-          {
-            queue: 'segment log',
-            limit,
-          },
-        ),
-      );
-    }
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ records, checkpoint, bytes, resolve, reject });
-      this.#queuedBytes += bytes;
-      this.#start();
+    this.#assertSound();
+    const limit = this.#maxQueuedBytes;
+    if (this.#queue.length === 0 || this.#queuedBytes + bytes <= limit) return;
+    const message = `The log has ${this.#queuedBytes} of at most ${limit} bytes waiting to be written.`;
+    throw new StoreError('OVERLOADED', message, { queue: 'segment log', limit });
+  }
+
+  /** The same for several batches, of which either all are queued, one after the other, or none. */
+  appendAll(batches: readonly Batch[]): Promise<AppendedBatch>[] {
+    let bytes = 0;
+    for (const { records } of batches) bytes += checkedBytes(records);
+    this.admit(bytes);
+    const answers = batches.map(({ records, checkpoint }) => {
+      const { promise, resolve, reject } = Promise.withResolvers<AppendedBatch>();
+      this.#queue.push({ records, checkpoint, bytes: batchBytes(records), resolve, reject });
+      return promise;
     });
+    this.#queuedBytes += bytes;
+    this.#start();
+    return answers;
   }
 
   /**
@@ -349,24 +358,19 @@ export class SegmentLog {
   }
 }
 
-function refuse(records: readonly RecordParts[]): StoreError<'INVALID_ARGUMENT'> | null {
+/** Bytes of the batch as frames. Throws INVALID_ARGUMENT when it or one of its records is out of range. */
+function checkedBytes(records: readonly RecordParts[]): number {
   assert(records.length > 0, 'a batch holds at least one record');
-  let bytes = 0;
   for (const parts of records) {
     const length = recordBytes(parts);
-    if (length === 0 || length > MAX_RECORD_BYTES) {
-      const limit = `1 to ${MAX_RECORD_BYTES} bytes`;
-      return new StoreError('INVALID_ARGUMENT', `A log record has ${length} bytes, allowed are ${limit}.`, {
-        field: 'record',
-        limit,
-      });
-    }
-    bytes += frameBytes(length);
+    if (length > 0 && length <= MAX_RECORD_BYTES) continue;
+    const limit = `1 to ${MAX_RECORD_BYTES} bytes`;
+    const message = `A log record has ${length} bytes, allowed are ${limit}.`;
+    throw new StoreError('INVALID_ARGUMENT', message, { field: 'record', limit });
   }
-  if (bytes <= MAX_BATCH_BYTES) return null;
+  const bytes = batchBytes(records);
+  if (bytes <= MAX_BATCH_BYTES) return bytes;
   const limit = `${MAX_BATCH_BYTES} bytes`;
-  return new StoreError('INVALID_ARGUMENT', `A batch of log records has ${bytes} bytes, allowed are ${limit}.`, {
-    field: 'batch',
-    limit,
-  });
+  const message = `A batch of log records has ${bytes} bytes, allowed are ${limit}.`;
+  throw new StoreError('INVALID_ARGUMENT', message, { field: 'batch', limit });
 }

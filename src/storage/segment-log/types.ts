@@ -6,6 +6,14 @@ import type { FileSystem } from '../file-system.ts';
 /** One record to write: its parts are written one after the other. Must not change before the append has settled. */
 export type RecordParts = readonly Uint8Array[];
 
+/** Records that become durable together or not at all. */
+export interface Batch {
+  /** At least one. */
+  readonly records: readonly RecordParts[];
+  /** Records to write in front when the batch is the first of its segment. */
+  readonly checkpoint?: (() => readonly RecordParts[]) | undefined;
+}
+
 /** Where a record lies. Good until a cut removes its segment. */
 export interface RecordLocation {
   /** Sequence number of the segment, 1 for the first ever. */

@@ -38,9 +38,9 @@ export function withDeadline<T>(
         settle();
         resolve(value);
       },
-      (error: Error) => {
+      (error: unknown) => {
         settle();
-        reject(error);
+        reject(error instanceof Error ? error : new Error(String(error)));
       },
     );
   });

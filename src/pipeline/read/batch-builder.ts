@@ -20,7 +20,7 @@ export class BatchBuilder {
   }
 
   /** The batch has to be taken before more can be added. */
-  get full(): boolean {
+  isFull(): boolean {
     return this.#full;
   }
 

@@ -117,7 +117,7 @@ class ChunkScan {
       while (from < to) {
         if (forwards) from = this.#builder.add(append, from, to);
         else to = this.#builder.addReversed(append, from, to);
-        const batch = this.#builder.full ? this.#builder.take() : null;
+        const batch = this.#builder.isFull() ? this.#builder.take() : null;
         if (batch !== null) yield { batch, looked: batch.lastPosition };
       }
     }

@@ -60,8 +60,9 @@ export type Decision =
 export function decide(append: Append, view: DecisionView, place: DecisionPlace): Decision {
   const duplicates: DuplicatePart[] = [];
   let fresh: StreamAppend | null = null;
-  for (const part of append.streams) {
-    const found = findRepetition(part, view.stream(part.streamId));
+  const streams = append.streams.map((part) => view.stream(part.streamId));
+  for (const [index, part] of append.streams.entries()) {
+    const found = findRepetition(part, streams[index]);
     if (found instanceof StoreError) return { kind: 'rejected', error: found };
     if (found === null) fresh ??= part;
     else duplicates.push(found);
@@ -71,15 +72,15 @@ export function decide(append: Append, view: DecisionView, place: DecisionPlace)
     if (fresh === null) return { kind: 'duplicate', parts: duplicates };
     return { kind: 'rejected', error: partlyRepeated(append, repeated, fresh) };
   }
-  for (const part of append.streams) {
-    const error = checkVersion(part, view.stream(part.streamId));
+  for (const [index, part] of append.streams.entries()) {
+    const error = checkVersion(part, streams[index]);
     if (error !== null) return { kind: 'rejected', error };
   }
   if (append.condition !== null) {
     const position = view.conditionMatch(append.condition);
     if (position !== null) return { kind: 'rejected', error: conditionFailed(append.condition, position) };
   }
-  return { kind: 'accepted', parts: accept(append, view, place) };
+  return { kind: 'accepted', parts: accept(append, streams, place) };
 }
 
 /** The part if all of its events are there as one run, null if none is, else the conflict. */
@@ -172,10 +173,10 @@ function conditionFailed(condition: AppendCondition, position: number): StoreErr
   );
 }
 
-function accept(append: Append, view: DecisionView, place: DecisionPlace): DecidedAppend[] {
+function accept(append: Append, streams: readonly (StreamView | undefined)[], place: DecisionPlace): DecidedAppend[] {
   let position = place.nextPosition;
-  return append.streams.map((part) => {
-    const head = view.stream(part.streamId)?.head;
+  return append.streams.map((part, index) => {
+    const head = streams[index]?.head;
     const decided: DecidedAppend = {
       streamId: part.streamId,
       streamNumber: head?.streamNumber ?? position,

@@ -60,3 +60,8 @@ export class StoreError<C extends ErrorCode = ErrorCode> extends Error {
     return own === code;
   }
 }
+
+/** Whether something caught is an expected failure. Anything else is a mistake of ours, and must not be answered. */
+export function isStoreError(error: unknown): error is StoreError {
+  return error instanceof StoreError;
+}

@@ -1,0 +1,123 @@
+/**
+ * Last stages: commits decided groups and answers their appends, in order.
+ *
+ * The rules of truth:
+ * - success is answered only once the group is durable;
+ * - a rejection or a repetition may rest on appends that are not durable yet, so it is answered only once its own group
+ *   and all groups before it are;
+ * - when a group fails, nothing decided after it stands: the groups behind it fail, or go back to be decided again.
+ *
+ * After a failure nothing more may be launched until {@link GroupsInFlight.takeLost} was called with nothing in flight.
+ */
+import type { AppendResult } from '../../domain/append.ts';
+import { isStoreError, StoreError } from '../../domain/errors.ts';
+import { assert } from '../../lib/assert.ts';
+import { encodeGroup } from '../../storage/group.ts';
+import type { Store } from '../../storage/store.ts';
+import type { DecidedGroup, DecidedMember } from './decide-group.ts';
+import type { AnswerContext, PendingAppend } from './pending-append.ts';
+
+type Outcome = 'committed' | 'lost-race' | StoreError;
+
+export class GroupsInFlight {
+  readonly #store: Store;
+  readonly #context: AnswerContext;
+  readonly #onSettled: () => void;
+  #count = 0;
+  /** Settles when the newest group has. */
+  #newest: Promise<void> = Promise.resolve();
+  /** How the first group that did not commit ended. */
+  #failure: 'lost-race' | StoreError | null = null;
+  #lost: PendingAppend[] = [];
+
+  /** @param onSettled Called after each group has been answered, or has failed. */
+  constructor(store: Store, context: AnswerContext, onSettled: () => void) {
+    this.#store = store;
+    this.#context = context;
+    this.#onSettled = onSettled;
+  }
+
+  /** Groups launched and not yet settled. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether a group failed: what was decided in flight does not stand. */
+  get broken(): boolean {
+    return this.#failure !== null;
+  }
+
+  /** Encodes and commits the group behind all that are in flight. Returns its bytes, 0 when there is nothing to commit. */
+  launch(group: DecidedGroup): number {
+    assert(this.#failure === null, 'nothing is launched on top of a failed group');
+    this.#count += 1;
+    const before = this.#newest;
+    const encoded = group.accepted.length === 0 ? null : encodeGroup(group.accepted);
+    const outcome = encoded === null ? Promise.resolve<Outcome>('committed') : this.#commit(encoded);
+    this.#newest = this.#settle(group.members, before, outcome);
+    return encoded?.bytes.length ?? 0;
+  }
+
+  /** With nothing in flight: forgets the failure, and returns the appends that have to be decided again, in order. */
+  takeLost(): PendingAppend[] {
+    assert(this.#count === 0, 'groups are still in flight');
+    const lost = this.#lost;
+    this.#lost = [];
+    this.#failure = null;
+    return lost;
+  }
+
+  /** Never rejects with a StoreError. */
+  async #commit(encoded: ReturnType<typeof encodeGroup>): Promise<Outcome> {
+    const { clock, observer } = this.#context;
+    const start = clock.monotonicMillis();
+    let outcome: Outcome;
+    try {
+      outcome = await this.#store.commit(encoded);
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      outcome = error;
+    }
+    observer.groupCommitted(outcome instanceof StoreError ? 'failed' : outcome, clock.monotonicMillis() - start);
+    return outcome;
+  }
+
+  async #settle(members: readonly DecidedMember[], before: Promise<void>, committed: Promise<Outcome>): Promise<void> {
+    const [, outcome] = await Promise.all([before, committed]);
+    assert(outcome !== 'committed' || this.#failure === null, 'a group committed on top of one that did not');
+    if (outcome !== 'committed') this.#failure ??= outcome;
+    const ended = outcome === 'lost-race' ? (this.#failure ?? outcome) : outcome;
+    if (ended === 'committed') {
+      await answerAll(members);
+    } else if (ended === 'lost-race') {
+      for (const { pending } of members) this.#lost.push(pending);
+    } else {
+      const error = asOutcome(ended);
+      for (const { pending } of members) pending.fail(error);
+    }
+    this.#count -= 1;
+    this.#onSettled();
+  }
+}
+
+async function answerAll(members: readonly DecidedMember[]): Promise<void> {
+  const late: Promise<void>[] = [];
+  for (const { pending, answer } of members) {
+    if (answer instanceof Promise) late.push(answer.then((found) => answerOne(pending, found)));
+    else answerOne(pending, answer);
+  }
+  if (late.length > 0) await Promise.all(late);
+}
+
+function answerOne(pending: PendingAppend, answer: readonly AppendResult[] | StoreError): void {
+  if (answer instanceof StoreError) pending.fail(answer);
+  else pending.succeed(answer);
+}
+
+/** What the failure of a commit means for an append: only some say that nothing was done. */
+function asOutcome(error: StoreError): StoreError {
+  if (error.is('OUTCOME_UNKNOWN') || error.is('NOT_LEADER') || error.is('NOT_SERVING')) return error;
+  const reason = `the group could not be made durable: ${error.message}`;
+  const message = 'the append may or may not become durable; sending it again with the same event ids is safe';
+  return new StoreError('OUTCOME_UNKNOWN', `${message} (${reason})`, { reason }, { cause: error });
+}

@@ -1,10 +1,11 @@
 /**
  * A file system in memory that can crash: the FileSystem port with the worst behaviour that the port allows.
  *
- * Files are inodes with durable bytes and a list of unsynced sector writes; directories have durable names and a list of
- * unsynced changes. After `crash`, each unsynced sector has reached the disk or not, each on its own; of the unsynced
- * changes of a directory a prefix has. A killed process (`kill`) loses nothing that was written. The operation chosen
- * with `failAt` throws, having done its work in part, and so does every operation after it.
+ * Files are inodes with durable bytes and a list of unsynced sectors; directories have durable names and a list of
+ * unsynced changes. After `crash`, each unsynced sector, and each unsynced change of a directory, has reached the disk or
+ * not, each on its own. After a failed sync the unsynced sectors can still be read, but no later sync writes them. A
+ * killed process (`kill`) loses nothing that was written. The operation chosen with `failAt` throws, having done its work
+ * in part, and so does every operation after it.
  */
 import { StoreError } from '../../src/domain/errors.ts';
 import type { FileSystem, OpenMode, StorageFile } from '../../src/storage/file-system.ts';
@@ -92,8 +93,7 @@ class Directory {
   }
 
   crash(random: () => number): void {
-    const kept = Math.floor(random() * (this.pending.length + 1));
-    for (const change of this.pending.slice(0, kept)) change(this.durable);
+    for (const change of this.pending) if (random() < 0.5) change(this.durable);
     this.current = new Map(this.durable);
     this.pending = [];
   }
@@ -232,7 +232,9 @@ export class MemoryFileSystem implements FileSystem {
       },
       datasync: async () => {
         await this.#turn();
-        this.#count(path);
+        this.#count(path, () => {
+          inode.dirty.clear();
+        });
         inode.sync();
       },
       preallocate: async (size) => {

@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+/**
+ * The `graveyar` command: hands the process's streams and signals to the program and exits with its code.
+ */
+import { runProgram } from './cli/program.ts';
+import { systemClock } from './lib/clock.ts';
+
+const interrupted = new AbortController();
+const interrupt = (signal: NodeJS.Signals): void => {
+  interrupted.abort(signal);
+};
+process.once('SIGINT', interrupt);
+process.once('SIGTERM', interrupt);
+
+// A reader that goes away (`graveyar read … | head`) has what it wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+
+process.exitCode = await runProgram(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  environment: process.env,
+  clock: systemClock,
+  interrupted: interrupted.signal,
+});

@@ -32,7 +32,7 @@ const MEANINGS: Readonly<Record<string, string>> = {
   EDQUOT: 'the disk quota is used up: raise it or free some space and start again',
   ENOENT: 'no such file or directory',
   ENOTDIR: 'a part of the path is not a directory',
-  EEXIST: 'there is already a file with this name',
+  EEXIST: 'there is already something else with this name',
   EMFILE: 'too many open files: raise the limit of open files (ulimit -n)',
   ENFILE: 'too many open files on this machine',
   EIO: 'the disk reported an input/output error',
@@ -201,7 +201,9 @@ export const nodeFileSystem: FileSystem = {
   },
 
   async makeDirectory(path: string): Promise<void> {
-    await attempt('create the directory', path, () => fs.promises.mkdir(path, { recursive: true, mode: 0o750 }));
+    await attempt('create the directory', path, async () => {
+      await fs.promises.mkdir(path, { recursive: true, mode: 0o750 });
+    });
   },
 
   async rename(from: string, to: string): Promise<void> {

@@ -127,8 +127,8 @@ describe('segment log', () => {
     const error = await failed.catch((cause: unknown) => cause);
     expect(error).toBeInstanceOf(StoreError);
     await expect(queued).rejects.toBe(error);
-    expect(() => log.append([record('d')])).toThrow(error as Error);
-    expect(() => log.confirm()).toThrow(error as Error);
+    expect(() => log.append([record('d')])).toThrow(error);
+    expect(() => log.confirm()).toThrow(error);
     await log.close();
     fileSystem.crash();
     const { found } = await openLog(fileSystem);

@@ -31,6 +31,8 @@ export interface RaftLogOptions {
   readonly logId: number;
   /** A log whose last index is below the applied index has lost its tail, and is refused. */
   readonly applied: AppliedState;
+  /** See SegmentLogOptions. */
+  readonly create?: boolean;
   readonly segmentBytes?: number;
   readonly maxQueuedBytes?: number;
   readonly maxGroupBytes?: number;

@@ -21,3 +21,9 @@ export function corrupt(
     advice: DAMAGE_ADVICE,
   });
 }
+
+/** A refusal to go on without the log that must be there. */
+export function logIsMissing(directory: string): StoreError<'STORAGE_CORRUPT'> {
+  const message = `${directory} has no segment files, so the log is lost. ${DAMAGE_ADVICE}`;
+  return new StoreError('STORAGE_CORRUPT', message, { path: directory, advice: DAMAGE_ADVICE });
+}

@@ -9,7 +9,7 @@
 import { StoreError } from '../../domain/errors.ts';
 import { assert, defined } from '../../lib/assert.ts';
 import type { FileSystem } from '../file-system.ts';
-import { corrupt } from './damage.ts';
+import { corrupt, logIsMissing } from './damage.ts';
 import { FRAME_HEADER_BYTES, frameBytes, readFrame } from './frame.ts';
 import { batchBytes, GroupEncoder, recordBytes } from './group-encoder.ts';
 import type { LogState } from './recovery.ts';
@@ -90,7 +90,7 @@ export class SegmentLog {
   }
 
   /**
-   * Opens the log in an existing directory, creating it when the directory holds none. Gives all its records to
+   * Opens the log in an existing directory, creating it when the directory holds none (see `options.create`). Gives all its records to
    * `options.visit`, and makes durable what it has given. STORAGE_CORRUPT when records that were durable are gone.
    */
   static async open(options: SegmentLogOptions): Promise<SegmentLog> {
@@ -99,6 +99,7 @@ export class SegmentLog {
     await removeUnfinishedFiles(fileSystem, directory);
     const files = await openSegmentFiles(fileSystem, directory, 'write', logId);
     try {
+      if (files.length === 0 && options.create === false) throw logIsMissing(directory);
       if (files.length === 0) files.push(await createSegmentFile(fileSystem, directory, 1, segmentBytes, logId));
       const state = await readLog(files, options.visit);
       await repair(state);

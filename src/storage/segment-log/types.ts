@@ -39,6 +39,8 @@ export interface SegmentLogOptions {
   readonly directory: string;
   /** Tells this log from every other: files of another log are refused. A safe integer from 1. */
   readonly logId: number;
+  /** Whether a directory without segments becomes an empty log (the default) or is refused, as its log is lost. */
+  readonly create?: boolean;
   /** Size of an ordinary segment file in bytes; existing segments keep theirs. Default 64 MiB. */
   readonly segmentBytes?: number;
   /** Bytes that may wait to be written before `append` answers OVERLOADED. Default 128 MiB. */

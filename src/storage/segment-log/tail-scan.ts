@@ -26,7 +26,7 @@ export async function scanTail(segment: SegmentFile, from: number, cutNumber: nu
   const { file, header } = segment;
   let usedEnd = 0;
   // The chunks overlap by a header, so that one that crosses their edge is seen whole.
-  const buffer = Buffer.alloc(CHUNK_BYTES + FRAME_HEADER_BYTES);
+  const buffer = Buffer.alloc(Math.min(CHUNK_BYTES, header.bytes - from) + FRAME_HEADER_BYTES);
   for (let start = from; start < header.bytes; start += CHUNK_BYTES) {
     const wanted = Math.min(buffer.length, header.bytes - start);
     const count = await file.read(buffer.subarray(0, wanted), start);

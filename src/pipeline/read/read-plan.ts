@@ -35,10 +35,9 @@ export async function planAllRead(store: Store, read: AllRead): Promise<ScanPlan
   const filter = read.filter === null ? null : compileFilter(read.filter);
   const end = store.appliedEnd;
   const from = await startPosition(store, read, end);
+  // Also when it is what is applied meanwhile: that may be older than a time to come that was asked for.
   if (from < 0 || from >= end) return null;
-  // What is applied meanwhile may be older than a time in the future that was asked for.
-  const notBefore = direction === 'forwards' && read.from?.kind === 'time' ? read.from.micros : 0;
-  return { ...wholeScan, open: openAll(store, filter, from, direction), direction, from, notBefore, limit, filter };
+  return { ...wholeScan, open: openAll(store, filter, from, direction), direction, from, limit, filter };
 }
 
 /** Opens a pass over the whole store: through the indexes when the filter is a query, which they answer. */

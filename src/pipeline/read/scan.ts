@@ -23,8 +23,6 @@ export interface ScanPlan {
   readonly from: number;
   /** Forwards: ends before this position. Null: no end. */
   readonly untilPosition: number | null;
-  /** Skips appends created before this, in microseconds. */
-  readonly notBefore: number;
   /** Ends after so many events. Null: no limit. */
   readonly limit: number | null;
   readonly filter: CompiledFilter | null;
@@ -43,7 +41,6 @@ export const wholeScan = {
   by: 'position',
   from: 0,
   untilPosition: null,
-  notBefore: 0,
   limit: null,
   filter: null,
   maxBatchBytes: limits.responseBytes,
@@ -125,8 +122,7 @@ class ChunkScan {
 
   /** The events of the append in bounds that match. */
   #runs(append: StoredAppend): Runs {
-    const { direction, by, from, untilPosition, notBefore, filter } = this.#plan;
-    if (append.createdAt < notBefore) return [];
+    const { direction, by, from, untilPosition, filter } = this.#plan;
     const offset = from - (by === 'position' ? append.firstPosition : append.firstRevision);
     if (direction === 'backwards') return selectRuns(append, 0, Math.min(append.count, offset + 1), filter);
     const end = untilPosition === null ? append.count : Math.min(append.count, untilPosition - append.firstPosition);

@@ -138,7 +138,7 @@ export function prefixEnd(prefix: Uint8Array): Uint8Array {
   let length = prefix.length;
   while (prefix[length - 1] === 0xff) length -= 1;
   assert(length > 0, 'a prefix has an end');
-  const end = prefix.slice(0, length);
+  const end = new Uint8Array(prefix.subarray(0, length));
   end[length - 1] = (end[length - 1] ?? 0) + 1;
   return end;
 }

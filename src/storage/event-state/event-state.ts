@@ -54,7 +54,9 @@ export class EventState {
    * errors, for example its path. Throws STORAGE_FORMAT_TOO_NEW and STORAGE_CORRUPT.
    */
   static async open(keyValue: KeyValue, place = 'the event state'): Promise<EventState> {
-    return new EventState(keyValue, (await readMeta(keyValue, place)) ?? (await writeFirstMeta(keyValue)));
+    const state = new EventState(keyValue, (await readMeta(keyValue, place)) ?? (await writeFirstMeta(keyValue)));
+    await state.#verifyRecovered();
+    return state;
   }
 
   /** Index and term of the last entry applied; 0 and 0 before the first. */
@@ -176,6 +178,18 @@ export class EventState {
 
   #view(): StateView {
     return { keyValue: this.#keyValue, end: this.#applied.nextPosition };
+  }
+
+  /**
+   * Reads back, without a hole, what the engine recovered from its journal, and on into what it had on disk. An engine that
+   * lost a file of its list, and with it writes older than the journal, is found out so.
+   */
+  async #verifyRecovered(): Promise<void> {
+    let bytes = 0;
+    for await (const appends of this.readAll(Number.MAX_SAFE_INTEGER, 'backwards')) {
+      for (const append of appends) bytes += append.bytes.length;
+      if (bytes > this.#keyValue.recoveredBytes) return;
+    }
   }
 
   async #head(streamId: string): Promise<StreamHead | null> {

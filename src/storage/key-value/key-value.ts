@@ -45,6 +45,12 @@ export interface WriteBatch {
 
 export interface KeyValue extends KeyValueReader {
   /**
+   * Bytes of journal that opening recovered writes from: everything older was read from files that were synced. What the
+   * owner should look at first after a crash.
+   */
+  readonly recoveredBytes: number;
+
+  /**
    * Applies the changes that `fill` makes, atomically. `fill` is called at once and synchronously. Visible when it settles;
    * durable after the next {@link flush}. After a crash the state is that after some write, with all before it. A failure
    * is final: the state on disk is unknown until it is opened again.

@@ -169,6 +169,7 @@ class MemorySnapshot extends LeavesReader implements KeyValueSnapshot {
 
 /** An empty key-value store in memory. `flush` and `close` make nothing durable, as there is no disk. */
 export class MemoryKeyValue extends LeavesReader implements KeyValue {
+  readonly recoveredBytes = 0;
   #bytes = 0;
 
   constructor() {
@@ -179,7 +180,7 @@ export class MemoryKeyValue extends LeavesReader implements KeyValue {
     return this.run((leaves) => {
       const changes: (readonly [string, Uint8Array | null])[] = [];
       fill({
-        put: (key, value) => changes.push([text(key), value.slice()]),
+        put: (key, value) => changes.push([text(key), new Uint8Array(value)]),
         delete: (key) => changes.push([text(key), null]),
       });
       for (const [key, value] of changes) {

@@ -100,9 +100,11 @@ export class EntryIndex {
     while (this.#runs.length > 1 && defined(this.#runs.at(-1), 'a term run').first >= index) this.#runs.pop();
   }
 
-  /** Forgets the entries up to `index`, which becomes the base. */
-  compact(index: number): void {
-    const term = this.term(index);
+  /**
+   * Forgets the entries up to `index`, which becomes the base. `term` is its term, which a log that begins behind it may
+   * not know.
+   */
+  compact(index: number, term: number): void {
     this.#head += index - this.#base;
     this.#base = index;
     const kept = this.#runs.filter((run) => run.first > index);

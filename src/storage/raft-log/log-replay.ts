@@ -99,7 +99,7 @@ export class LogReplay {
     } else {
       if (base.index > this.index.last)
         return `compaction up to ${base.index}, above the last index ${this.index.last}`;
-      this.index.compact(base.index);
+      this.index.compact(base.index, base.term);
     }
     this.#base = base;
     return null;

@@ -13,12 +13,13 @@ import type { ConfState, Entry, HardState, Snapshot } from '../../raft/messages.
 import { NO_DATA } from '../../raft/messages.ts';
 import type { InitialState, LogMiss, RaftStorage, SNAPSHOT_TEMPORARILY_UNAVAILABLE } from '../../raft/storage.ts';
 import { COMPACTED, UNAVAILABLE } from '../../raft/storage.ts';
-import { corrupt, DAMAGE_ADVICE } from '../segment-log/damage.ts';
+import { corrupt } from '../segment-log/damage.ts';
 import { frameBytes } from '../segment-log/frame.ts';
 import { batchBytes, recordBytes } from '../segment-log/group-encoder.ts';
 import { segmentName } from '../segment-log/segment-file.ts';
 import { DEFAULT_SEGMENT_BYTES, MAX_RECORD_BYTES, SegmentLog } from '../segment-log/segment-log.ts';
 import type { AppendedBatch, Batch, RecordParts, SegmentLogStatus } from '../segment-log/types.ts';
+import { checkAgainstState } from './check-against-state.ts';
 import { EntryCache } from './entry-cache.ts';
 import { LogReplay } from './log-replay.ts';
 import type { LogBase, RaftRecord } from './record-codec.ts';
@@ -341,24 +342,4 @@ function fromSnapshot({ index, term, confState, data }: Snapshot): LogBase {
 
 function toSnapshot({ index, term, confState, data }: LogBase): Snapshot {
   return { index, term, confState, data };
-}
-
-/** Refuses a log that cannot be the one that the state was made from. */
-function checkAgainstState(directory: string, { index, base }: LogReplay, applied: AppliedState): void {
-  const refuse = (problem: string): never => {
-    const advice = DAMAGE_ADVICE;
-    throw new StoreError('STORAGE_CORRUPT', `${directory} is damaged: ${problem}. ${advice}`, {
-      path: directory,
-      advice,
-    });
-  };
-  if (index.last < applied.index) {
-    refuse(`the log ends with entry ${index.last}, but entry ${applied.index} has been applied, so its tail is lost`);
-  }
-  if (base.origin === 'compaction' && base.index > applied.index) {
-    refuse(`the log begins after entry ${base.index}, but the state has been applied only up to ${applied.index}`);
-  }
-  if (index.last > index.base && index.place(index.base + 1) === null) {
-    refuse(`entry ${index.base + 1} is missing, as the oldest segment files are gone`);
-  }
 }

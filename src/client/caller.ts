@@ -1,0 +1,144 @@
+/**
+ * Making calls: to the current endpoint, with deadline and abort, and unary ones again when that is safe. Messages are bytes
+ * here. Knows nothing of what they mean.
+ *
+ * Invariant: a call is tried again only after an error that says it may be (see {@link GraveyarError.retryable}), and never
+ * after its deadline.
+ */
+import { Metadata } from '@grpc/grpc-js';
+import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
+import { delay } from '../lib/clock.ts';
+import type { CallOptions, ClientSettings } from './client-options.ts';
+import type { Endpoints } from './endpoints.ts';
+import { errorFromCall } from './error-from-status.ts';
+import { GraveyarError } from './errors.ts';
+import { Backoff } from './retry.ts';
+
+const identity = (bytes: Buffer): Buffer => bytes;
+const nothing = (): void => undefined;
+
+/** True for an error after which the same call may be made again. */
+export function isRetryable(error: unknown): boolean {
+  return error instanceof GraveyarError && error.retryable;
+}
+
+/** A bidirectional call that is going on. */
+export type DuplexCall = ClientDuplexStream<Buffer, Buffer>;
+
+/** Makes the calls of one client. */
+export class Caller {
+  readonly settings: ClientSettings;
+  readonly #endpoints: Endpoints;
+
+  constructor(endpoints: Endpoints, settings: ClientSettings) {
+    this.#endpoints = endpoints;
+    this.settings = settings;
+  }
+
+  /** The answer of a unary call. Rejects with a GraveyarError, or with the signal's reason. */
+  async unary<T>(
+    path: string,
+    request: Uint8Array,
+    decode: (answer: Uint8Array) => T,
+    options: CallOptions,
+  ): Promise<T> {
+    const { signal, deadlineMillis = this.settings.deadlineMillis } = options;
+    const deadline = this.#now() + deadlineMillis;
+    let backoff: Backoff | null = null;
+    for (;;) {
+      signal?.throwIfAborted();
+      const client = this.#endpoints.current();
+      try {
+        return decode(await once(client, path, request, deadline, signal));
+      } catch (error) {
+        signal?.throwIfAborted();
+        const failure = errorFromCall(error);
+        this.#endpoints.failed(client, failure);
+        if (!isRetryable(failure)) throw failure;
+        backoff ??= new Backoff(this.settings);
+        const pause = backoff.next();
+        if (this.#now() + pause >= deadline) throw failure;
+        await delay(this.settings.clock, pause, signal);
+      }
+    }
+  }
+
+  /**
+   * The answers of a server-streaming call, made once. Pulled: what is not asked for is held back at the server, but for a few
+   * messages. Rejects like {@link unary}; ending the iteration cancels the call.
+   */
+  async *stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
+    const { signal, deadlineMillis } = options;
+    signal?.throwIfAborted();
+    const client = this.#endpoints.current();
+    const limit = deadlineMillis === undefined ? {} : { deadline: this.#now() + deadlineMillis };
+    const call = client.makeServerStreamRequest(path, identity, identity, asBuffer(request), new Metadata(), limit);
+    // Cancelling makes the call fail once more, when nobody listens any longer.
+    call.on('error', nothing);
+    const cancel = (): void => {
+      call.cancel();
+    };
+    signal?.addEventListener('abort', cancel, { once: true });
+    try {
+      for await (const message of call) yield message as Buffer;
+    } catch (error) {
+      signal?.throwIfAborted();
+      const failure = errorFromCall(error);
+      this.#endpoints.failed(client, failure);
+      throw failure;
+    } finally {
+      signal?.removeEventListener('abort', cancel);
+      call.cancel();
+    }
+  }
+
+  /** A bidirectional call, made once. `failed` turns the call's error into ours, and chooses the next endpoint. */
+  duplex(path: string): { readonly call: DuplexCall; readonly failed: (error: unknown) => Error } {
+    const client = this.#endpoints.current();
+    const call = client.makeBidiStreamRequest(path, identity, identity, new Metadata(), {});
+    return {
+      call,
+      failed: (error) => {
+        const failure = errorFromCall(error);
+        this.#endpoints.failed(client, failure);
+        return failure;
+      },
+    };
+  }
+
+  #now(): number {
+    return this.settings.clock.nowMicros() / 1000;
+  }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function once(
+  client: Client,
+  path: string,
+  request: Uint8Array,
+  deadline: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const cancel = (): void => {
+      call.cancel();
+    };
+    const call = client.makeUnaryRequest(
+      path,
+      identity,
+      identity,
+      asBuffer(request),
+      new Metadata(),
+      { deadline },
+      (error, answer) => {
+        signal?.removeEventListener('abort', cancel);
+        if (error !== null) reject(error);
+        else if (answer !== undefined) resolve(answer);
+      },
+    );
+    signal?.addEventListener('abort', cancel, { once: true });
+  });
+}

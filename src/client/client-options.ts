@@ -1,0 +1,43 @@
+/**
+ * How a client is set up, and what single calls may ask for.
+ */
+import type { Clock } from '../lib/clock.ts';
+
+/** Certificates in PEM. */
+export interface ClientTls {
+  /** Who signed the server's certificate. Without: the authorities the system trusts. */
+  readonly ca?: Uint8Array;
+  /** The client's own certificate and key, when the server asks for one. Both or neither. */
+  readonly cert?: Uint8Array;
+  readonly key?: Uint8Array;
+}
+
+/** All optional. */
+export interface ClientOptions {
+  /** Encrypts connections. Without, they are not encrypted. */
+  readonly tls?: ClientTls;
+  /** How long a unary call may take with all its retries, in milliseconds, unless the call says otherwise. Default 30,000. */
+  readonly deadlineMillis?: number;
+  /** The first pause before a retry; it doubles, up to the longest, and each is a random part of that. Default 50. */
+  readonly firstBackoffMillis?: number;
+  /** Default 2,000. */
+  readonly longestBackoffMillis?: number;
+  /** For tests. */
+  readonly clock?: Clock;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Aborting rejects the call with the signal's reason. An append that was sent may still take effect. */
+  readonly signal?: AbortSignal;
+  /** How long the call may take with all its retries, in milliseconds from now. Streams of answers have none by default. */
+  readonly deadlineMillis?: number;
+}
+
+/** The options with their defaults. */
+export interface ClientSettings {
+  readonly deadlineMillis: number;
+  readonly firstBackoffMillis: number;
+  readonly longestBackoffMillis: number;
+  readonly clock: Clock;
+}

@@ -25,11 +25,8 @@ function respond(raft: Raft, request: Message, index: number): void {
 
 /** Leader: a read asked for here or passed on by a follower. */
 export function handleReadIndex(raft: Raft, request: Message): void {
-  if (raft.tracker.isSingleton) {
-    respond(raft, request, raft.log.committed);
-    return;
-  }
-  // Before its first commit a leader does not know what its predecessors committed.
+  // Before its first commit a leader does not know what its predecessors committed; nor does a single voter know, after a
+  // restart, what it had committed itself, as the commit index on disk may lag.
   if (!raft.committedEntryInCurrentTerm()) {
     const waiting = raft.pendingReadIndexMessages;
     if (waiting.length < raft.config.maxPendingReads) waiting.push(request);
@@ -39,7 +36,7 @@ export function handleReadIndex(raft: Raft, request: Message): void {
 }
 
 function confirmLeadership(raft: Raft, request: Message): void {
-  if (raft.config.readOnlyOption === 'lease-based') {
+  if (raft.tracker.isSingleton || raft.config.readOnlyOption === 'lease-based') {
     respond(raft, request, raft.log.committed);
     return;
   }

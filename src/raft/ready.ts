@@ -33,7 +33,7 @@ export interface ReadState {
 /**
  * State to make durable, all of it before any of `responses` is released.
  *
- * With a snapshot there are no entries: the snapshot replaces the whole log. Entries replace whatever the log holds from
+ * A snapshot replaces the whole log; entries of the same task come after it. Entries replace whatever the log holds from
  * the index of the first one on. `mustSync` tells when the write must have reached the disk before the responses may be
  * released; otherwise only the commit index changed, and losing it does no harm.
  */

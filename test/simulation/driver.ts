@@ -50,6 +50,8 @@ export class Driver {
   readonly #appending: PendingAppend[] = [];
   readonly #applying: ApplyTask[] = [];
   #applyScheduled = false;
+  /** Entries up to here come with a snapshot that the core has taken: applying them would undo parts of it. */
+  #replacedIndex = 0;
   #compacting = false;
   #ended = false;
 
@@ -158,6 +160,7 @@ export class Driver {
     const pending: PendingAppend = { task, since: this.#host.nowMicros(), written: false };
     this.#appending.push(pending);
     const { hardState, entries, snapshot } = task;
+    if (snapshot !== null) this.#replacedIndex = snapshot.index;
     this.log.persist({ hardState, entries, snapshot }).then(
       () => {
         pending.written = true;
@@ -201,6 +204,7 @@ export class Driver {
     if (task === undefined || this.#ended) return;
     try {
       for (const entry of task.entries) {
+        if (entry.index <= this.#replacedIndex) continue;
         const change = entry.type === EntryType.Normal ? null : this.node.applyConfChange(entry);
         const state = this.state.apply(entry, change?.confState ?? this.state.current.confState);
         this.#host.applied(state, change?.skipped ?? null);

@@ -33,8 +33,11 @@ const NOTHING = new Uint8Array(0);
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-/** Reads a line; `number` is its number in the file, from 1. Throws {@link EventLineError}. Limits are the server's to check. */
-export function parseEventLine(line: string, number: number): EventLine {
+/**
+ * Reads a line; `number` is its number in the file, from 1, and `stream` stands in where the line names none. Throws
+ * {@link EventLineError}. Limits are the server's to check.
+ */
+export function parseEventLine(line: string, number: number, stream?: string): EventLine {
   const members = parseObject(line);
   for (const key of Object.keys(members)) {
     if (!KEYS.has(key)) throw new EventLineError(`there is no field "${key}"; the fields are ${[...KEYS].join(', ')}`);
@@ -42,7 +45,7 @@ export function parseEventLine(line: string, number: number): EventLine {
   const data = payload(line, members, 'data');
   const metadata = payload(line, members, 'metadata');
   return {
-    stream: text(members, 'stream'),
+    stream: members['stream'] === undefined && stream !== undefined ? stream : text(members, 'stream'),
     event: {
       id: members['id'] === undefined ? lineId(line, number) : text(members, 'id'),
       type: text(members, 'type'),

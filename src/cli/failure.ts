@@ -44,6 +44,9 @@ const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   STORAGE_IO: EXIT.disk,
 };
 
+/** Codes that only the SDK has. */
+const CLIENT_EXIT_CODES: Readonly<Record<string, ExitCode>> = { ...EXIT_CODES, UNAVAILABLE: EXIT.unavailable };
+
 /** What the system says when an address cannot be listened on. */
 const ADDRESS_ERRORS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use by another process; stop it or choose another port',
@@ -62,9 +65,8 @@ export function describeFailure(error: unknown): Failure {
   if (error instanceof StoreError) return storeFailure(error as StoreError);
   if (!(error instanceof Error)) return { lines: [`unexpected failure: ${String(error)}`], exitCode: EXIT.internal };
   const { code } = error as { code?: unknown };
-  if (typeof code === 'string' && code in EXIT_CODES) {
-    return { lines: [error.message], exitCode: EXIT_CODES[code as ErrorCode] };
-  }
+  const known = typeof code === 'string' ? CLIENT_EXIT_CODES[code] : undefined;
+  if (known !== undefined) return { lines: [error.message], exitCode: known };
   if (error.message.includes('libatomic')) {
     const advice =
       'the RocksDB binding needs the system library libatomic; install it (Debian: apt-get install libatomic1)';

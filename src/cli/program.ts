@@ -2,13 +2,27 @@
  * The commands of `graveyar` put together, and how one run ends: an exit code, and for a failure words on standard error.
  */
 import { Command, CommanderError } from 'commander';
+import { addAppendCommand } from './append-command.ts';
 import { EXIT, EXIT_CODE_HELP } from './exit-code.ts';
 import { describeFailure } from './failure.ts';
+import { addReadCommand } from './read-command.ts';
 import { addServeCommand } from './serve/serve-command.ts';
+import { addStreamsCommand } from './streams-command.ts';
+import { addTailCommand } from './tail-command.ts';
 import type { Terminal } from './terminal.ts';
+import { addExportCommand } from './transfer/export-command.ts';
+import { addImportCommand } from './transfer/import-command.ts';
 
 /** The commands in the order of the help. */
-const COMMANDS: readonly ((program: Command, terminal: Terminal) => void)[] = [addServeCommand];
+const COMMANDS: readonly ((program: Command, terminal: Terminal) => void)[] = [
+  addServeCommand,
+  addAppendCommand,
+  addReadCommand,
+  addTailCommand,
+  addStreamsCommand,
+  addImportCommand,
+  addExportCommand,
+];
 
 /** Runs `graveyar` with these arguments (without the program's own) and resolves with the exit code. Never rejects. */
 export async function runProgram(args: readonly string[], terminal: Terminal): Promise<number> {

@@ -125,8 +125,8 @@ function checkRelations(settings: Settings, problems: string[]): void {
   if (settings.port !== 0 && settings.port === settings.metricsPort && settings.host === settings.metricsHost) {
     problems.push(`--port and --metrics-port: both are ${settings.port} on ${settings.host}; they must differ`);
   }
-  if (settings.logSize < 4 * settings.segmentSize) {
-    problems.push('--log-size: must be at least four times --segment-size, as the log is cut by whole files');
+  if (settings.logSize < settings.segmentSize) {
+    problems.push('--log-size: must be at least --segment-size, as the log is cut by whole files');
   }
 }
 

@@ -36,8 +36,8 @@ export const settings = {
   segmentSize: sizeSetting('size of one file of the log', { min: 1 * MiB, max: 1 * GiB }, '64MiB'),
   logSize: sizeSetting(
     'how far the log may grow before its old part is cut; bounds the restart time',
-    { min: 4 * MiB, max: 64 * GiB },
-    '256MiB',
+    { min: 1 * MiB, max: 64 * GiB },
+    '64MiB',
   ),
   tlsCertificate: optionalTextSetting('PEM file of the certificate chain; turns TLS on', '<path>'),
   tlsKey: optionalTextSetting("PEM file of the certificate's private key", '<path>'),

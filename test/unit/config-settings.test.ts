@@ -84,7 +84,8 @@ describe('settings', () => {
     expect(problemsOf({ flags: { tlsClientAuthority: 'k.pem' } })[0]).toContain('--tls-client-authority');
     expect(problemsOf({ flags: { port: '5000', metricsPort: '5000' } })[0]).toContain('must differ');
     expect(load({ flags: { port: '0', metricsPort: '0' } }).port).toBe(0);
-    expect(problemsOf({ flags: { segmentSize: '64MiB', logSize: '255MiB' } })[0]).toContain('--log-size');
+    expect(problemsOf({ flags: { segmentSize: '64MiB', logSize: '63MiB' } })[0]).toContain('--log-size');
+    expect(load({ flags: { segmentSize: '2MiB', logSize: '2MiB' } }).logSize).toBe(2 * 1024 * 1024);
   });
 
   it('leaves alone what Kubernetes sets for a Service called graveyar', () => {

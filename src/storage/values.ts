@@ -71,7 +71,7 @@ export function decodeApplied(value: Uint8Array): AppliedState {
 
 function encodeNumbers(...numbers: number[]): Uint8Array {
   const value = Buffer.allocUnsafe(8 * numbers.length);
-  for (const [i, number] of numbers.entries()) writeU64(value, 8 * i, number);
+  for (let i = 0; i < numbers.length; i += 1) writeU64(value, 8 * i, numbers[i] ?? 0);
   return value;
 }
 

@@ -141,11 +141,4 @@ export class LogMirror {
     this.issued = image.copy();
     this.#pending = [];
   }
-
-  /** An empty disk. */
-  wipe(): void {
-    this.issued = new LogImage();
-    this.durable = new LogImage();
-    this.#pending = [];
-  }
 }

@@ -112,12 +112,14 @@ export class Machine implements ProcessHost, Witness {
     this.note('flip');
   }
 
-  /** The disk is replaced by an empty one; the identity stays in the machine's settings. */
+  /**
+   * The disk is replaced by an empty one; the identity stays in the machine's settings. What it had acknowledged still
+   * counts, as others may have counted on it; so the mirror stays.
+   */
   wipe(): void {
     this.crash();
     this.disk.wipe();
     this.state.wipe();
-    this.mirror.wipe();
     this.lost = true;
     this.note('wipe');
   }

@@ -58,16 +58,19 @@ export class EventIdConflictError extends GraveyarError {
   readonly eventId: string;
   /** The revision that has it. */
   readonly revision: number;
+  /** What is wrong about it. */
+  readonly reason: string;
 
   constructor(
     message: string,
-    details: { streamId: string; eventId: string; revision: number },
+    details: { streamId: string; eventId: string; revision: number; reason: string },
     options?: ErrorOptions,
   ) {
     super('EVENT_ID_CONFLICT', message, false, options);
     this.streamId = details.streamId;
     this.eventId = details.eventId;
     this.revision = details.revision;
+    this.reason = details.reason;
   }
 }
 

@@ -5,7 +5,6 @@
 import { validateStreamId } from '../domain/validate-text.ts';
 import { invalidArgument } from '../domain/validate-text.ts';
 import type { AllRead, StreamRead } from '../pipeline/event-pipeline.ts';
-import type { ReadDirection } from '../storage/store.ts';
 import { toConsistency, toFilter } from './filter-request.ts';
 import { Direction, ReadAllRequest, ReadStreamRequest } from './gen/graveyar/v1/event_store.ts';
 import { decodeRequest } from './request-reader.ts';
@@ -35,7 +34,7 @@ export function readAllRequest(message: Uint8Array): AllRead {
   };
 }
 
-function toDirection(direction: Direction): ReadDirection {
+function toDirection(direction: Direction): StreamRead['direction'] {
   switch (direction) {
     case Direction.DIRECTION_UNSPECIFIED:
     case Direction.DIRECTION_FORWARDS:

@@ -51,9 +51,9 @@ const table = {
   EVENT_ID_CONFLICT: {
     code: Code.ALREADY_EXISTS,
     shown: true,
-    details: ({ streamId, eventId, revision }) => ({
+    details: ({ streamId, eventId, revision, reason }) => ({
       $case: 'eventIdConflict',
-      eventIdConflict: { streamId, eventId, revision },
+      eventIdConflict: { streamId, eventId, revision, reason: clip(reason) },
     }),
   },
   APPEND_CONDITION_FAILED: {

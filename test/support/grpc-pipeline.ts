@@ -34,7 +34,7 @@ import type {
 /** A pipeline that is on the other side of the client's connection. `stop` is `stopServer`. */
 export function pipelineOver(client: GraveyarClient, stopServer: () => Promise<void>): EventPipeline {
   return {
-    append: (append, signal) => translated(runAppend(client, append, signal)),
+    append: (append, signal) => translated(runAppend(client, append, signal), signal),
     readStream: (read, signal) =>
       batches(client.readStream(read.streamId, { ...readOptions(read), ...from(read.fromRevision), signal }).batches()),
     readAll: (read, signal) => batches(client.readAll({ ...allOptions(read), signal }).batches()),
@@ -114,7 +114,7 @@ function clientTarget(target: SubscriptionTarget): ClientTarget {
 function batchOf(events: readonly RecordedEvent[]): EventBatch {
   const wire = ReadResponse.encode({
     events: events.map((event) => ({
-      ...event,
+      ...Object.assign({}, event),
       data: Buffer.from(event.data),
       metadata: Buffer.from(event.metadata),
       tags: [...event.tags],
@@ -145,10 +145,12 @@ async function* messages(
   }
 }
 
-async function translated<T>(call: Promise<T>): Promise<T> {
+async function translated<T>(call: Promise<T>, signal: AbortSignal): Promise<T> {
   try {
     return await call;
   } catch (error) {
+    // The SDK rejects with the signal's reason, as the platform does; the pipeline has a code for it.
+    if (signal.aborted) throw new StoreError('CANCELLED', 'aborted', { reason: 'the signal' }, { cause: error });
     throw storeError(error);
   }
 }
@@ -164,8 +166,8 @@ function storeError(error: unknown): unknown {
     return new StoreError('WRONG_EXPECTED_VERSION', message, { streamId, expected, actualRevision });
   }
   if (error instanceof EventIdConflictError) {
-    const { streamId, eventId, revision } = error;
-    return new StoreError('EVENT_ID_CONFLICT', message, { streamId, eventId, revision, reason: message });
+    const { streamId, eventId, revision, reason } = error;
+    return new StoreError('EVENT_ID_CONFLICT', message, { streamId, eventId, revision, reason });
   }
   if (error instanceof AppendConditionFailedError) {
     const { position, afterPosition } = error;

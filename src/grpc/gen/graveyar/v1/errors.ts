@@ -74,6 +74,8 @@ export interface EventIdConflict {
   eventId: string;
   /** The revision that has it. */
   revision: number;
+  /** What is wrong about it, for people. */
+  reason: string;
 }
 
 /** An event that matches the condition exists. */
@@ -383,7 +385,7 @@ export const WrongExpectedVersion: MessageFns<WrongExpectedVersion> = {
 };
 
 function createBaseEventIdConflict(): EventIdConflict {
-  return { streamId: "", eventId: "", revision: 0 };
+  return { streamId: "", eventId: "", revision: 0, reason: "" };
 }
 
 export const EventIdConflict: MessageFns<EventIdConflict> = {
@@ -396,6 +398,9 @@ export const EventIdConflict: MessageFns<EventIdConflict> = {
     }
     if (message.revision !== 0) {
       writer.uint32(24).uint64(message.revision);
+    }
+    if (message.reason !== "") {
+      writer.uint32(34).string(message.reason);
     }
     return writer;
   },
@@ -435,6 +440,14 @@ export const EventIdConflict: MessageFns<EventIdConflict> = {
             }
 
             message.revision = longToNumber(reader.uint64());
+            continue;
+          }
+          case 4: {
+            if (tag !== 34) {
+              break;
+            }
+
+            message.reason = reader.string();
             continue;
           }
         }

@@ -56,6 +56,7 @@ export function encodeEntry(entry: Entry): RecordParts {
   return entry.data.length === 0 ? [head.bytes] : [head.bytes, entry.data];
 }
 
+/** The hard state, as one part. */
 export function encodeHardState(hardState: HardState): RecordParts {
   const writer = new ByteWriter(1 + HARD_STATE_BYTES);
   writer.uint8(KIND.hardState);
@@ -72,6 +73,7 @@ export function encodeBase(base: LogBase): RecordParts {
   return [writer.bytes];
 }
 
+/** The checkpoint, as one part. Only the first record of a segment may be one. */
 export function encodeCheckpoint(checkpoint: Checkpoint): RecordParts {
   const writer = new ByteWriter(1 + HARD_STATE_BYTES + 8 + 1 + baseBytes(checkpoint.base));
   writer.uint8(KIND.checkpoint);

@@ -28,7 +28,12 @@ export class MemoryStore implements Store {
 
   /** An empty store. */
   static async open(): Promise<MemoryStore> {
-    return new MemoryStore(await EventState.open(new MemoryKeyValue()));
+    return MemoryStore.over(await EventState.open(new MemoryKeyValue()));
+  }
+
+  /** A store over this state, which belongs to it from now on. As durable as the state's engine is. */
+  static over(state: EventState): MemoryStore {
+    return new MemoryStore(state);
   }
 
   get appliedEnd(): number {

@@ -148,7 +148,7 @@ describe('group', () => {
     fc.assert(
       fc.property(
         fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 6 }),
-        fc.maxSafeNat({}),
+        fc.maxSafeNat(),
         (sizes, n) => {
           const group = encodeGroup(decided(sizes, Math.max(0, n - 100)));
           const again = decodeGroup(group.bytes, 'everything');

@@ -114,8 +114,16 @@ export class LocalJournal implements Journal {
     this.#cancelConfirm = this.#clock.setTimer(CONFIRM_AFTER_MILLIS, () => {
       this.#cancelConfirm = null;
       if (this.#broken || this.#closing !== null) return;
-      if (seen === this.#nextIndex) this.#log.confirm();
+      if (seen === this.#nextIndex) this.#confirm();
       else this.#confirmLater();
     });
+  }
+
+  #confirm(): void {
+    try {
+      this.#log.confirm();
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 }

@@ -60,11 +60,15 @@ export class ControlledStore implements Store {
     load?.resolve(this.#facts(load.need));
   }
 
-  /** The oldest commit becomes durable. */
+  /** The oldest commit becomes durable, or loses its race when it does not follow the log. */
   commitNext(): void {
     const commit = this.commits.shift();
     if (commit === undefined) return;
-    if (commit.group.appends[0]?.firstPosition !== this.durableEnd) throw new Error('a group does not follow the log');
+    if (commit.group.appends[0]?.firstPosition !== this.durableEnd) {
+      // Decided before another writer's group was there.
+      for (const lost of [commit, ...this.commits.splice(0)]) lost.resolve('lost-race');
+      return;
+    }
     this.log.push(...commit.group.appends);
     commit.resolve('committed');
   }

@@ -5,6 +5,7 @@
 import { openStoreAt } from '../../src/cluster/open-local-store.ts';
 import type { OpenLocalStoreOptions } from '../../src/cluster/open-local-store.ts';
 import type { LocalStore } from '../../src/cluster/local-store.ts';
+import { StoreError } from '../../src/domain/errors.ts';
 import type { KeyValue, WriteBatch } from '../../src/storage/key-value/key-value.ts';
 import { MemoryKeyValue } from '../../src/storage/key-value/memory-key-value.ts';
 import { MemoryFileSystem, seededRandom } from './memory-file-system.ts';
@@ -20,6 +21,7 @@ export class MemoryDisk {
   #writes: Fill[] = [];
   #flushed = 0;
   #created = false;
+  #off = false;
 
   constructor(seed: number) {
     this.fileSystem = new MemoryFileSystem(seed);
@@ -48,16 +50,21 @@ export class MemoryDisk {
     return openStoreAt(places, { segmentBytes: 64 * 1024, ...options });
   }
 
-  /** Power loss: unsynced parts of the log are kept or lost at random; the state keeps a prefix of its unflushed writes. */
+  /**
+   * Takes the power away: from now on nothing reaches the disk, whatever a store that is still running does. To be followed
+   * by {@link crash} once that store has settled.
+   */
+  powerOff(): void {
+    this.#off = true;
+    this.fileSystem.failAt(this.fileSystem.operations + 1);
+  }
+
+  /** Power again: unsynced parts of the log are kept or lost at random; the state keeps a prefix of its unflushed writes. */
   crash(): void {
+    this.#off = false;
     this.fileSystem.crash();
     const kept = this.#flushed + Math.floor(this.#random() * (this.unflushedWrites + 1));
     this.#writes = this.#writes.slice(0, kept);
-  }
-
-  /** The process ended: nothing that was written is lost. */
-  kill(): void {
-    this.fileSystem.kill();
   }
 
   /** The state as if it had lost even what was flushed: damage. */
@@ -69,7 +76,9 @@ export class MemoryDisk {
   async #openState(): Promise<KeyValue> {
     const memory = new MemoryKeyValue();
     for (const fill of this.#writes) await memory.write(fill);
-    const log = this.#writes;
+    const powered = (): void => {
+      if (this.#off) throw new StoreError('STORAGE_IO', 'the power is off', { path: '/data/state', reason: 'off' });
+    };
     return {
       recoveredBytes: memory.recoveredBytes,
       getMany: (keys) => memory.getMany(keys),
@@ -78,6 +87,7 @@ export class MemoryDisk {
       approximateSize: (range) => memory.approximateSize(range),
       gauges: () => memory.gauges(),
       write: async (fill) => {
+        powered();
         // A batch may be filled from what the caller changes later: keep what it puts, not how.
         const changes: Fill[] = [];
         await memory.write((batch) => {
@@ -92,16 +102,19 @@ export class MemoryDisk {
             },
           });
         });
-        log.push((batch) => {
+        powered();
+        this.#writes.push((batch) => {
           for (const change of changes) change(batch);
         });
       },
       flush: async () => {
+        const written = this.#writes.length;
         await memory.flush();
-        if (log === this.#writes) this.#flushed = log.length;
+        powered();
+        this.#flushed = written;
       },
       close: async () => {
-        if (log === this.#writes) this.#flushed = log.length;
+        if (!this.#off) this.#flushed = this.#writes.length;
         await memory.close();
       },
     };

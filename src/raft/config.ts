@@ -36,7 +36,7 @@ export interface RaftConfig {
   readonly maxInflightMsgs: number;
   /** Bytes in flight to one follower; at least `maxSizePerMsg`. Default Infinity. */
   readonly maxInflightBytes?: number;
-  /** Reads waiting for the first commit of a leader's term; further ones are dropped. Default 65,536. */
+  /** Reads waiting for proof of leadership, or for the first commit of a term; further ones are dropped. Default 65,536. */
   readonly maxPendingReads?: number;
   /** The leader steps down when it has not heard a quorum for an election timeout. Default false. */
   readonly checkQuorum?: boolean;

@@ -92,8 +92,9 @@ export class Raft {
       case MessageType.MsgVoteResp:
       case MessageType.MsgPreVote:
       case MessageType.MsgPreVoteResp:
-        // Pre-votes are for the term after the current one, so that the caller must say which is meant.
-        assert(message.term !== 0, () => `${messageTypeName(type)} to ${message.to} without a term`);
+        // Pre-votes are for the term after the current one, so that the caller must say which is meant. A node that was
+        // never in a term has none to tell when it refuses; its answer then counts as one of the candidate's own term.
+        assert(message.term !== 0 || message.reject, () => `${messageTypeName(type)} to ${message.to} without a term`);
         break;
       case MessageType.MsgProp:
       case MessageType.MsgReadIndex:

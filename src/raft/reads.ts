@@ -40,6 +40,7 @@ function confirmLeadership(raft: Raft, request: Message): void {
     respond(raft, request, raft.log.committed);
     return;
   }
+  if (raft.readOnly.size >= raft.config.maxPendingReads) return;
   raft.readOnly.add(raft.log.committed, request);
   const context = readContext(request);
   raft.readOnly.acknowledge(raft.id, context);

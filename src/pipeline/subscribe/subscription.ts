@@ -169,7 +169,8 @@ export class Subscription implements LiveConsumer {
     }
     this.#pass = null;
     this.#progress.advance(pass.end);
-    if (this.#detach === null || this.#liveFrom !== pass.end) return null;
+    if (this.#detach === null) return null;
+    assert(this.#liveFrom === pass.end, () => `live from ${this.#liveFrom}, but read up to ${pass.end}`);
     this.#phase = 'live';
     this.#progress.told();
     return { kind: 'caught-up', position: this.#progress.looked };

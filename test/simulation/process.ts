@@ -213,7 +213,13 @@ export class Process implements DriverHost, DiskProcess {
     if (append !== null) this.#issued(append);
     if (ready.softState !== null) this.#tell(ready.softState);
     this.#leading = state === StateType.Leader;
-    if (this.#leading) history.leads(this.#machine, this.#term);
+    if (this.#leading) {
+      history.leads(this.#machine, this.#term);
+      const { voters, votersOutgoing } = this.#machine.state.current.confState;
+      ensure(voters.includes(this.#machine.id) || votersOutgoing.includes(this.#machine.id), 'leaders are voters', () => {
+        return `node ${this.#machine.id} leads term ${this.#term}, and its configuration has it as no voter`;
+      });
+    }
     const commit = append?.hardState?.commit ?? this.#commit;
     if (commit > this.#commit) {
       this.#commit = commit;

@@ -1,0 +1,136 @@
+/**
+ * Small clusters in memory, for promises about how fast and how quietly something happens, which a simulated run would
+ * keep or break by luck. Each throws a Violation when its promise is broken.
+ */
+import { EMPTY_CONF_STATE, type Entry, EntryType, type Message, MessageType, newMessage, NO_DATA } from '../../src/raft/messages.ts';
+import { MemoryStorage } from '../../src/raft/memory-storage.ts';
+import { RawNode } from '../../src/raft/raw-node.ts';
+import { StateType } from '../../src/raft/ready.ts';
+import type { RaftConfig } from '../../src/raft/config.ts';
+import { ensure } from '../simulation/violation.ts';
+
+const VOTERS = [1, 2, 3];
+
+/** A node whose log is durable at once. */
+class QuickNode {
+  readonly storage = new MemoryStorage();
+  readonly node: RawNode;
+  /** Messages to others. */
+  readonly outbox: Message[] = [];
+
+  constructor(id: number, terms: readonly number[], settings: Partial<RaftConfig> = {}) {
+    this.storage.applySnapshot({ index: 1, term: 1, confState: { ...EMPTY_CONF_STATE, voters: VOTERS }, data: NO_DATA });
+    const entries = terms.map((term, i): Entry => ({ type: EntryType.Normal, term, index: i + 2, data: NO_DATA }));
+    this.storage.append(entries);
+    this.storage.setHardState({ term: terms.at(-1) ?? 1, vote: 0, commit: 1 });
+    this.node = RawNode.create({
+      id,
+      storage: this.storage,
+      applied: 1,
+      electionTick: 10,
+      heartbeatTick: 1,
+      maxInflightMsgs: 8,
+      randomizedElectionTimeout: (ticks) => ticks + id,
+      ...settings,
+    });
+  }
+
+  get state(): StateType {
+    return this.node.softState().state;
+  }
+
+  get term(): number {
+    return this.node.status().hardState.term;
+  }
+
+  do(input: (node: RawNode) => void): void {
+    input(this.node);
+    while (this.node.hasReady()) {
+      const { messages, append, apply } = this.node.ready();
+      this.outbox.push(...messages);
+      if (append !== null) {
+        if (append.hardState !== null) this.storage.setHardState(append.hardState);
+        this.storage.append(append.entries);
+      }
+      for (const message of [...(append?.responses ?? []), ...(apply?.responses ?? [])]) {
+        if (message.to === this.node.id) this.node.step(message);
+        else this.outbox.push(message);
+      }
+    }
+  }
+}
+
+/** Delivers messages among the nodes until there are none; returns them all. */
+function exchange(nodes: readonly QuickNode[]): Message[] {
+  const delivered: Message[] = [];
+  for (;;) {
+    const message = nodes.map(({ outbox }) => outbox.shift()).find((found) => found !== undefined);
+    if (message === undefined) return delivered;
+    delivered.push(message);
+    nodes.find(({ node }) => node.id === message.to)?.do((node) => node.step(message));
+    ensure(delivered.length < 5_000, 'messages come to an end', () => `${delivered.length} messages and no end`);
+  }
+}
+
+function request(type: MessageType, from: number, to: number, term: number, index: number, logTerm: number): Message {
+  return Object.assign(newMessage(type, to), { from, term, index, logTerm });
+}
+
+/** Logs that part in many entries of few terms meet again with about one probe a term (paper, end of section 5.3). */
+function logsMeetQuickly(): void {
+  const common = [1, 1];
+  const leader = new QuickNode(1, [...common, ...Array<number>(200).fill(4)]);
+  const behind = new QuickNode(2, [...common, ...Array<number>(200).fill(2), ...Array<number>(100).fill(3)]);
+  leader.do((node) => node.campaign());
+  const messages = exchange([leader, behind]);
+  ensure(leader.state === StateType.Leader, 'the longer term wins', () => `state ${leader.state}`);
+  ensure(behind.storage.lastIndex() === leader.storage.lastIndex(), 'logs meet', () => `${behind.storage.lastIndex()}`);
+  const rejections = messages.filter(({ type, reject }) => type === MessageType.MsgAppResp && reject).length;
+  ensure(rejections <= 4, 'logs meet quickly', () => `${rejections} rejected probes for logs that part in three terms`);
+}
+
+/** A candidate that cannot win does not keep the others from campaigning (paper, section 5.2; dissertation, 9.6). */
+function hopelessCandidateDelaysNobody(): void {
+  const voter = new QuickNode(1, [1, 1, 1]);
+  for (let tick = 1; tick <= 22; tick++) {
+    if (tick % 5 === 0) voter.do((node) => node.step(request(MessageType.MsgVote, 2, 1, voter.term + 1, 1, 1)));
+    voter.do((node) => node.tick());
+  }
+  const asked = voter.outbox.some(({ type }) => type === MessageType.MsgVote);
+  ensure(asked, 'a hopeless candidate delays nobody', () => 'no election in two timeouts while refusing votes');
+}
+
+/** A pre-vote is refused to a log that could not win the vote (dissertation, section 9.6). */
+function preVoteSparesTheTerm(): void {
+  const voter = new QuickNode(1, [1, 1, 1], { preVote: true });
+  voter.do((node) => node.step(request(MessageType.MsgPreVote, 2, 1, 2, 1, 1)));
+  const [answer] = voter.outbox;
+  ensure(answer?.reject === true, 'a pre-vote needs an up-to-date log', () => 'granted to a shorter log');
+}
+
+/** A leader that hears nobody steps down within two election timeouts (dissertation, section 6.2). */
+function lonelyLeaderStepsDown(): void {
+  const nodes = VOTERS.map((id) => new QuickNode(id, [1], { checkQuorum: true }));
+  const [leader] = nodes as [QuickNode];
+  leader.do((node) => node.campaign());
+  exchange(nodes);
+  ensure(leader.state === StateType.Leader, 'an election is won', () => `state ${leader.state}`);
+  for (let tick = 0; tick < 21; tick++) leader.do((node) => node.tick());
+  ensure(leader.state !== StateType.Leader, 'a lonely leader steps down', () => 'it leads after two election timeouts');
+}
+
+/** A node that hears its leader ignores vote requests, term and all (paper, section 6). */
+function leaseKeepsTheLeader(): void {
+  const follower = new QuickNode(1, [1], { checkQuorum: true });
+  follower.do((node) => node.step(request(MessageType.MsgHeartbeat, 3, 1, 2, 0, 0)));
+  follower.do((node) => node.step(request(MessageType.MsgVote, 2, 1, 9, 5, 2)));
+  ensure(follower.term === 2, 'a lease keeps the leader', () => `term ${follower.term} after a vote request`);
+}
+
+export const SCENARIOS = {
+  'logs meet quickly': logsMeetQuickly,
+  'a hopeless candidate delays nobody': hopelessCandidateDelaysNobody,
+  'a pre-vote spares the term': preVoteSparesTheTerm,
+  'a lonely leader steps down': lonelyLeaderStepsDown,
+  'a lease keeps the leader': leaseKeepsTheLeader,
+} as const;

@@ -29,7 +29,7 @@ const MiB = 1024 * 1024;
 
 export const DEFAULT_APPEND_OPTIONS: AppendOptions = {
   admission: { maxAppends: 16_384, maxBytes: 256 * MiB, maxWaitMillis: 10_000 },
-  group: { maxAppends: 1024, maxEvents: 10_000, maxBytes: 8 * MiB },
+  group: { maxAppends: 512, maxEvents: 5_000, maxBytes: 8 * MiB },
   maxGroupsInFlight: 2,
   maxUnappliedBytes: 64 * MiB,
   maxRaces: 16,

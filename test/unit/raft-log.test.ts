@@ -97,6 +97,34 @@ describe('Raft log', () => {
     expect(reader.hardState).toEqual({ term: 5, vote: 1, commit: 40 });
   });
 
+  it('leaves a consistent log when a crash cuts a batch that was split', async () => {
+    const commits = new Set<number>();
+    let completed = false;
+    for (let step = 1; !completed; step++) {
+      const fileSystem = new MemoryFileSystem(step);
+      const log = await openLog(fileSystem);
+      await log.persist({ entries: run(1, 3, 1), hardState: { term: 1, vote: 2, commit: 3 } });
+      fileSystem.failAt(fileSystem.operations + step);
+      const done = log.persist({ entries: run(4, 30, 2, 3000), hardState: { term: 2, vote: 1, commit: 30 } });
+      completed = await done.then(
+        () => true,
+        (error: unknown) => {
+          if (!(error instanceof StoreError)) throw error;
+          return false;
+        },
+      );
+      await log.close();
+      fileSystem.crash();
+      const reader = await openLog(fileSystem, { applied: { index: 3 } });
+      const { term, commit } = reader.hardState;
+      expect(commit).toBeLessThanOrEqual(reader.lastIndex());
+      expect(reader.lastIndex()).toBeGreaterThanOrEqual(completed ? 30 : 3);
+      expect(term, 'entries of a term come with the term').toBe(reader.lastIndex() === 3 ? 1 : 2);
+      commits.add(commit);
+    }
+    expect(commits.size).toBeGreaterThan(3);
+  });
+
   it('removes segments behind a compaction, and keeps hard state and configuration', async () => {
     const fileSystem = new MemoryFileSystem();
     const log = await openLog(fileSystem);

@@ -168,7 +168,7 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     file: 'src/raft/log.ts',
     find: 'this.commitTo(Math.min(commit, lastNew));',
     replace: 'this.commitTo(Math.min(commit, this.lastIndex()));',
-    caughtBy: { seeds: 1_000 },
+    caughtBy: { scenario: 'a follower commits only what was compared' },
   },
   {
     name: 'heartbeat-commits-too-much',

@@ -26,7 +26,7 @@ export const MEMBERSHIP_FAULTS: readonly PlantedFault[] = [
     file: 'src/raft/quorum.ts',
     find: 'if (incoming === outgoing) return incoming;',
     replace: 'if (incoming >= 0) return incoming;',
-    caughtBy: { seeds: 3_000 },
+    caughtBy: { scenario: 'both halves of a joint configuration elect' },
   },
   {
     name: 'learner-counted',
@@ -66,7 +66,7 @@ export const MEMBERSHIP_FAULTS: readonly PlantedFault[] = [
     file: 'src/raft/proposals.ts',
     find: 'if (raft.pendingConfIndex > applied) {',
     replace: 'if (raft.pendingConfIndex < 0) {',
-    caughtBy: { seeds: 3_000 },
+    caughtBy: { scenario: 'one membership change at a time' },
   },
   {
     name: 'members-in-order-of-arrival',

@@ -2,7 +2,8 @@
  * Small clusters in memory, for promises about how fast and how quietly something happens, which a simulated run would
  * keep or break by luck. Each throws a Violation when its promise is broken.
  */
-import { EMPTY_CONF_STATE, type Entry, EntryType, type Message, MessageType, newMessage, NO_DATA } from '../../src/raft/messages.ts';
+import { confChange, ConfChangeType } from '../../src/raft/conf-change.ts';
+import { type ConfState, EMPTY_CONF_STATE, type Entry, EntryType, type Message, MessageType, newMessage, NO_DATA } from '../../src/raft/messages.ts';
 import { MemoryStorage } from '../../src/raft/memory-storage.ts';
 import { RawNode } from '../../src/raft/raw-node.ts';
 import { StateType } from '../../src/raft/ready.ts';
@@ -18,8 +19,9 @@ class QuickNode {
   /** Messages to others. */
   readonly outbox: Message[] = [];
 
-  constructor(id: number, terms: readonly number[], settings: Partial<RaftConfig> = {}) {
-    this.storage.applySnapshot({ index: 1, term: 1, confState: { ...EMPTY_CONF_STATE, voters: VOTERS }, data: NO_DATA });
+  constructor(id: number, terms: readonly number[], settings: Partial<RaftConfig> = {}, voters: Partial<ConfState> = {}) {
+    const confState = { ...EMPTY_CONF_STATE, voters: VOTERS, ...voters };
+    this.storage.applySnapshot({ index: 1, term: 1, confState, data: NO_DATA });
     const entries = terms.map((term, i): Entry => ({ type: EntryType.Normal, term, index: i + 2, data: NO_DATA }));
     this.storage.append(entries);
     this.storage.setHardState({ term: terms.at(-1) ?? 1, vote: 0, commit: 1 });
@@ -64,7 +66,7 @@ class QuickNode {
 function exchange(nodes: readonly QuickNode[]): Message[] {
   const delivered: Message[] = [];
   for (;;) {
-    const message = nodes.map(({ outbox }) => outbox.shift()).find((found) => found !== undefined);
+    const message = nodes.find(({ outbox }) => outbox.length > 0)?.outbox.shift();
     if (message === undefined) return delivered;
     delivered.push(message);
     nodes.find(({ node }) => node.id === message.to)?.do((node) => node.step(message));
@@ -89,11 +91,11 @@ function logsMeetQuickly(): void {
   ensure(rejections <= 4, 'logs meet quickly', () => `${rejections} rejected probes for logs that part in three terms`);
 }
 
-/** A candidate that cannot win does not keep the others from campaigning (paper, section 5.2; dissertation, 9.6). */
+/** Refusing a candidate of the same term again and again does not keep a node from campaigning (paper, section 5.2). */
 function hopelessCandidateDelaysNobody(): void {
   const voter = new QuickNode(1, [1, 1, 1]);
   for (let tick = 1; tick <= 22; tick++) {
-    if (tick % 5 === 0) voter.do((node) => node.step(request(MessageType.MsgVote, 2, 1, voter.term + 1, 1, 1)));
+    if (tick % 5 === 0) voter.do((node) => node.step(request(MessageType.MsgVote, 2, 1, 2, 1, 1)));
     voter.do((node) => node.tick());
   }
   const asked = voter.outbox.some(({ type }) => type === MessageType.MsgVote);
@@ -127,7 +129,53 @@ function leaseKeepsTheLeader(): void {
   ensure(follower.term === 2, 'a lease keeps the leader', () => `term ${follower.term} after a vote request`);
 }
 
+/** In a joint configuration a candidate needs a majority of both halves (dissertation, section 4.3). */
+function bothHalvesElect(): void {
+  const joint = { voters: [1, 4, 5], votersOutgoing: [1, 2, 3] };
+  const candidate = new QuickNode(1, [1], {}, joint);
+  candidate.do((node) => node.campaign());
+  const leadsAfterVoteOf = (from: number): boolean => {
+    candidate.do((node) => node.step(request(MessageType.MsgVoteResp, from, 1, candidate.term, 0, 0)));
+    return candidate.state === StateType.Leader;
+  };
+  ensure(!leadsAfterVoteOf(4), 'both halves elect', () => 'the incoming half elected alone');
+  ensure(!leadsAfterVoteOf(5), 'both halves elect', () => 'the incoming half elected alone');
+  ensure(leadsAfterVoteOf(3), 'both halves elect', () => 'not elected by majorities of both halves');
+}
+
+/** A change of the configuration waits until the one before it is applied (dissertation, section 4.1). */
+function oneChangeAtATime(): void {
+  const nodes = VOTERS.map((id) => new QuickNode(id, [1]));
+  const [leader] = nodes as [QuickNode];
+  leader.do((node) => node.campaign());
+  exchange(nodes);
+  // Nobody answers from here on, so that the first change stays uncommitted.
+  const propose = (nodeId: number): string | null => {
+    let ignored: string | null = null;
+    leader.do((node) => {
+      const result = node.proposeConfChange(confChange([{ type: ConfChangeType.AddNode, nodeId }]));
+      ignored = result.ok ? result.ignoredConfChange : result.reason;
+    });
+    return ignored;
+  };
+  ensure(propose(4) === null, 'one membership change at a time', () => 'the first one was refused');
+  ensure(propose(5) !== null, 'one membership change at a time', () => 'a second one was taken');
+}
+
+/** Entries behind those that a leader has just compared are not committed by its commit index (paper, figure 2). */
+function onlyComparedIsCommitted(): void {
+  const follower = new QuickNode(1, [1, 1, 2, 2]);
+  // The leader of term 3 knows that its own entries up to 5 are committed, and probes at entry 3 with nothing to add.
+  const probe = { ...request(MessageType.MsgApp, 3, 1, 3, 3, 1), commit: 5 };
+  follower.do((node) => node.step(probe));
+  const { commit } = follower.node.status().hardState;
+  ensure(commit === 3, 'a follower commits only what was compared', () => `it committed ${commit}, and 3 was compared`);
+}
+
 export const SCENARIOS = {
+  'both halves of a joint configuration elect': bothHalvesElect,
+  'one membership change at a time': oneChangeAtATime,
+  'a follower commits only what was compared': onlyComparedIsCommitted,
   'logs meet quickly': logsMeetQuickly,
   'a hopeless candidate delays nobody': hopelessCandidateDelaysNobody,
   'a pre-vote spares the term': preVoteSparesTheTerm,

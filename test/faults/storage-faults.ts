@@ -74,9 +74,9 @@ export const STORAGE_FAULTS: readonly PlantedFault[] = [
   {
     name: 'segment-cut-too-early',
     mistake: 'compaction removes a segment that holds an entry still needed',
-    file: 'src/storage/segment-log/segment-log.ts',
-    find: 'if (next.firstNumber === null || next.firstNumber > beforeNumber) return;',
-    replace: 'if (next.firstNumber === null || (oldest.firstNumber ?? 0) >= beforeNumber) return;',
+    file: 'src/storage/raft-log/raft-log.ts',
+    find: 'const place = this.#replay.index.place(base + 1);',
+    replace: 'const place = this.#replay.index.place(last);',
     caughtBy: { seeds: 1_000 },
   },
 ];

@@ -24,6 +24,8 @@ export interface CampaignReport {
   repeated: number;
   leaderTerms: number;
   committed: number;
+  /** Runs that ended in the known way without progress. */
+  orphaned: number;
   /** Virtual time, microseconds. */
   micros: number;
   failures: CampaignFailure[];
@@ -36,7 +38,7 @@ export interface CampaignFailure {
 }
 
 export function emptyReport(): CampaignReport {
-  return { seeds: 0, events: 0, repeated: 0, leaderTerms: 0, committed: 0, micros: 0, failures: [] };
+  return { seeds: 0, events: 0, repeated: 0, leaderTerms: 0, committed: 0, orphaned: 0, micros: 0, failures: [] };
 }
 
 /** Runs the seeds. `progress` is called after each. */
@@ -68,6 +70,7 @@ function count(report: CampaignReport, result: RunResult): void {
   report.events += result.events;
   report.leaderTerms += result.leaderTerms;
   report.committed += result.committed;
+  if (result.orphaned) report.orphaned++;
   report.micros += result.micros;
   const { seed, events, violation } = result;
   if (violation !== null) report.failures.push({ seed, events, message: violation.message });
@@ -80,6 +83,7 @@ export function addReport(total: CampaignReport, part: CampaignReport): void {
   total.repeated += part.repeated;
   total.leaderTerms += part.leaderTerms;
   total.committed += part.committed;
+  total.orphaned += part.orphaned;
   total.micros += part.micros;
   total.failures.push(...part.failures);
 }

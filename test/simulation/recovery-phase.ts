@@ -27,6 +27,8 @@ export class RecoveryPhase {
   #deadline = 0;
   #probedFrom = Infinity;
   done = false;
+  /** It ended without progress, in the one way that is no violation. */
+  orphaned = false;
 
   constructor(world: World, cluster: Cluster, network: Network, clients: Clients, random: SeededRandom) {
     this.#world = world;
@@ -60,8 +62,25 @@ export class RecoveryPhase {
       this.done = behind.length === 0 && !autoLeave;
     }
     if (!this.done && scheduler.now > this.#deadline) {
+      if (this.#isOrphaned()) {
+        this.done = true;
+        this.orphaned = true;
+        return;
+      }
       throw new Violation('a healthy quorum makes progress', this.#describe());
     }
+  }
+
+  /**
+   * Whether the newest configuration is known to none of its voters: only nodes that it has removed have applied it. The
+   * others then need the vote of a removed node, which refuses it when its log is longer. A known limit that the core
+   * shares with the original (README.md, "Known limits").
+   */
+  #isOrphaned(): boolean {
+    const { voters } = this.#world.history.latestConfiguration;
+    const newest = JSON.stringify(this.#world.history.latestConfiguration);
+    const informed = this.#healthy.filter(({ state }) => JSON.stringify(state.current.confState) === newest);
+    return informed.every(({ id }) => !voters.includes(id));
   }
 
   #chooseHealthy(): Set<number> {

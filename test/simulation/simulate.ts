@@ -12,11 +12,12 @@ const TAIL_LINES = 40;
 const PROGRESS_MILLIS = 2_000;
 
 function summary(report: CampaignReport, millis: number): string {
-  const { seeds, events, repeated, leaderTerms, committed, micros, failures } = report;
+  const { seeds, events, repeated, leaderTerms, committed, orphaned, micros, failures } = report;
   const rate = (seeds / (millis / 1000)).toFixed(1);
   return (
     `seeds ${seeds} (${rate}/s, ${repeated} run twice), events ${events}, elections ${leaderTerms}, ` +
-    `committed entries ${committed}, virtual time ${(micros / 1e6).toFixed(0)} s, violations ${failures.length}`
+    `committed entries ${committed}, virtual time ${(micros / 1e6).toFixed(0)} s, orphaned configurations ${orphaned}, ` +
+    `violations ${failures.length}`
   );
 }
 

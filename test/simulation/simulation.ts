@@ -37,6 +37,8 @@ export interface RunResult {
   /** Elections won, and the highest committed index: that something happened. */
   readonly leaderTerms: number;
   readonly committed: number;
+  /** The run ended in the one known way without progress (recovery-phase.ts). */
+  readonly orphaned: boolean;
   readonly violation: Violation | null;
   readonly lines: readonly string[];
 }
@@ -147,6 +149,7 @@ class Simulation implements World {
       hash: this.trace.hash,
       leaderTerms: this.history.leaderTerms,
       committed: this.history.committedIndex,
+      orphaned: this.#recovery.orphaned,
       violation: this.#violation,
       lines: this.trace.tail(Infinity),
     };

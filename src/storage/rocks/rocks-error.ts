@@ -17,7 +17,7 @@ export function rocksError(path: string, error: unknown): StoreError {
       { cause: error },
     );
   }
-  if (/corruption|checksum mismatch|bad table magic/i.test(reason)) {
+  if (/corrupt|checksum mismatch|bad table magic/i.test(reason)) {
     return corruption(`the RocksDB database ${path}`, reason, error);
   }
   if (/session is closed/i.test(reason)) {

@@ -11,6 +11,7 @@ import type { RaftConfig } from './config.ts';
 import { type ConfState, EMPTY_HARD_STATE, type Entry, type HardState, NONE } from './messages.ts';
 import { Raft } from './raft.ts';
 import { StateType } from './ready.ts';
+import { releasePendingReads } from './reads.ts';
 import { broadcastAppend, maybeSendAppend } from './replication.ts';
 
 /** What applying a configuration change came to. */
@@ -75,8 +76,12 @@ function switchToMembership(raft: Raft, { confState, progress }: Membership): vo
   if (confState.voters.length === 0) return;
 
   // A smaller quorum may have committed more; otherwise new members need not wait for the next heartbeat.
-  if (raft.maybeCommit()) broadcastAppend(raft);
-  else for (const id of raft.tracker.ids) if (id !== raft.id) maybeSendAppend(raft, id, false);
+  if (raft.maybeCommit()) {
+    releasePendingReads(raft);
+    broadcastAppend(raft);
+  } else {
+    for (const id of raft.tracker.ids) if (id !== raft.id) maybeSendAppend(raft, id, false);
+  }
   if (raft.leadTransferee !== NONE && !raft.tracker.voterIds().includes(raft.leadTransferee)) {
     raft.leadTransferee = NONE;
   }

@@ -167,6 +167,18 @@ export function appendContract(name: string, open: () => Promise<AppendSubject>)
       });
     });
 
+    describe('an append of the most bytes', () => {
+      it('has 64 MiB in all', async () => {
+        const stream = fresh();
+        const type = 't';
+        const data = new Uint8Array(limits.eventBytes - type.length).fill(1);
+        const count = limits.appendBytes / limits.eventBytes;
+        const events = Array.from({ length: count }, (_, n) => proposed(n, { type, data, contentType: '' }));
+        await ask({ streams: [{ ...part(stream, []), events }], condition: null });
+        expect((await read(stream)).map((event) => event.data.length)).toEqual(Array(count).fill(data.length));
+      });
+    });
+
     describe('a repeated append', () => {
       it('succeeds with the original places in every mode, however often', async () => {
         const stream = fresh();

@@ -147,6 +147,23 @@ describe('segment log', () => {
 });
 
 describe('segment log after a crash', () => {
+  it('keeps what is acknowledged after a start that found a segment whose name was not synced', async () => {
+    for (let step = 1; step <= 40; step++) {
+      const fileSystem = new MemoryFileSystem(step);
+      const { log } = await openLog(fileSystem);
+      await log.append([record('first'.padEnd(12_000))]);
+      fileSystem.failAt(fileSystem.operations + step);
+      await log.append([record('second'.padEnd(12_000))]).catch(() => undefined);
+      await log.close();
+      fileSystem.kill();
+      const again = await openLog(fileSystem);
+      await again.log.append([record('third'.padEnd(12_000))]);
+      fileSystem.crash();
+      const { found } = await openLog(fileSystem);
+      expect([...found.values()].at(-1), `step ${step}`).toBe('third'.padEnd(12_000));
+    }
+  });
+
   const steps = fc.array(
     fc.oneof(
       {

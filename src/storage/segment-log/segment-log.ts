@@ -97,6 +97,8 @@ export class SegmentLog {
     const { fileSystem, directory, logId } = options;
     const segmentBytes = options.segmentBytes ?? DEFAULT_SEGMENT_BYTES;
     await removeUnfinishedFiles(fileSystem, directory);
+    // A process that was killed may have left a segment whose name is not durable yet; records are about to depend on it.
+    await fileSystem.syncDirectory(directory);
     const files = await openSegmentFiles(fileSystem, directory, 'write', logId);
     try {
       if (files.length === 0 && options.create === false) throw logIsMissing(directory);

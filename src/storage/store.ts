@@ -49,6 +49,9 @@ export interface Store {
    * effect in the order of the calls. Resolves once the group is durable; it becomes visible (`appliedEnd`) soon after,
    * possibly later than the promise resolves. Rejects with OUTCOME_UNKNOWN when the store stopped meanwhile, and with
    * STORAGE_IO when a write failed, which is final: every later call fails too. The store owns the group's bytes from the call on.
+   *
+   * Once a commit has ended in anything but `committed`, no group committed behind it becomes durable, whenever its call
+   * came, until `tail()` was called again with nothing in flight: they were decided on top of what is not there.
    */
   commit(group: EncodedGroup): Promise<CommitOutcome>;
 

@@ -7,12 +7,11 @@
  */
 import { Metadata } from '@grpc/grpc-js';
 import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
-import { delay } from '../lib/clock.ts';
 import type { CallOptions, ClientSettings } from './client-options.ts';
 import type { Endpoints } from './endpoints.ts';
 import { errorFromCall } from './error-from-status.ts';
 import { GraveyarError } from './errors.ts';
-import { Backoff } from './retry.ts';
+import { Backoff, pause } from './retry.ts';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const nothing = (): void => undefined;
@@ -56,9 +55,9 @@ export class Caller {
         this.#endpoints.failed(client, failure);
         if (!isRetryable(failure)) throw failure;
         backoff ??= new Backoff(this.settings);
-        const pause = backoff.next();
-        if (this.#now() + pause >= deadline) throw failure;
-        await delay(this.settings.clock, pause, signal);
+        const millis = backoff.next();
+        if (this.#now() + millis >= deadline) throw failure;
+        await pause(this.settings.clock, millis, signal);
       }
     }
   }

@@ -1,7 +1,8 @@
 /**
  * Trying again: how long to wait, and when to give up. Knows nothing of what is tried.
  */
-import { delay } from '../lib/clock.ts';
+import { delay, keepProcessAlive } from '../lib/clock.ts';
+import type { Clock } from '../lib/clock.ts';
 import { randomFraction } from '../lib/random.ts';
 import type { ClientSettings } from './client-options.ts';
 
@@ -29,6 +30,16 @@ export class Backoff {
 
   /** Waits for the next pause. Rejects with the signal's reason. */
   wait(signal: AbortSignal | undefined): Promise<void> {
-    return delay(this.#settings.clock, this.next(), signal);
+    return pause(this.#settings.clock, this.next(), signal);
+  }
+}
+
+/** Waits. A program that waits for nothing else does not end meanwhile. Rejects with the signal's reason. */
+export async function pause(clock: Clock, millis: number, signal: AbortSignal | undefined): Promise<void> {
+  const release = keepProcessAlive();
+  try {
+    await delay(clock, millis, signal);
+  } finally {
+    release();
   }
 }

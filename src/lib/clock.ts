@@ -50,3 +50,11 @@ export function yieldToEventLoop(): Promise<void> {
     setImmediate(resolve);
   });
 }
+
+/** Keeps the process alive, which timers of a {@link Clock} do not, until the returned function is called. */
+export function keepProcessAlive(): () => void {
+  const timer = setInterval(() => undefined, 2 ** 30);
+  return () => {
+    clearInterval(timer);
+  };
+}

@@ -3,7 +3,7 @@
  * The `graveyar` command: hands the process's streams and signals to the program and exits with its code.
  */
 import { runProgram } from './cli/program.ts';
-import { systemClock } from './lib/clock.ts';
+import { keepProcessAlive, systemClock } from './lib/clock.ts';
 
 const interrupted = new AbortController();
 const interrupt = (signal: NodeJS.Signals): void => {
@@ -17,6 +17,8 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
+// Whatever a command waits for, the process does not end before it has an exit code.
+const release = keepProcessAlive();
 process.exitCode = await runProgram(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
@@ -25,3 +27,4 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   clock: systemClock,
   interrupted: interrupted.signal,
 });
+release();

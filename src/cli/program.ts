@@ -3,6 +3,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { addAppendCommand } from './append-command.ts';
+import { addCheckCommand } from './check/check-command.ts';
 import { EXIT, EXIT_CODE_HELP } from './exit-code.ts';
 import { describeFailure } from './failure.ts';
 import { addReadCommand } from './read-command.ts';
@@ -22,6 +23,7 @@ const COMMANDS: readonly ((program: Command, terminal: Terminal) => void)[] = [
   addStreamsCommand,
   addImportCommand,
   addExportCommand,
+  addCheckCommand,
 ];
 
 /** Runs `graveyar` with these arguments (without the program's own) and resolves with the exit code. Never rejects. */

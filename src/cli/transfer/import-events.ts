@@ -22,7 +22,7 @@ export interface ImportProgress {
   readonly events: number;
   /** Those of them that were there before. */
   readonly duplicates: number;
-  /** Bytes of the source behind them. */
+  /** Bytes of the source behind them, about. */
   readonly bytes: number;
 }
 
@@ -34,8 +34,8 @@ export interface ImportOptions {
   readonly windowEvents?: number;
 }
 
-const WINDOW_EVENTS = 100_000;
-const WINDOW_CHARACTERS = 32 * 1024 * 1024;
+const WINDOW_EVENTS = 200_000;
+const WINDOW_CHARACTERS = 64 * 1024 * 1024;
 const APPEND_EVENTS = 1000;
 const APPEND_BYTES = 1024 * 1024;
 const APPENDS_IN_FLIGHT = 256;
@@ -55,6 +55,9 @@ class Import {
   #events = 0;
   #characters = 0;
   #lineNumber = 0;
+  #bytesRead = 0;
+  /** Of the window on its way. */
+  #bytesPerEvent = 0;
   #sending: Promise<void> = Promise.resolve();
   #done = { events: 0, duplicates: 0, bytes: 0 };
 
@@ -70,10 +73,11 @@ class Import {
           this.#add(line);
           if (this.#events >= this.#windowEvents || this.#characters >= WINDOW_CHARACTERS) await this.#flush(bytesRead);
         }
-        if (this.#events === 0) this.#done.bytes = bytesRead;
+        this.#bytesRead = bytesRead;
       }
-      await this.#flush(null);
+      await this.#flush(this.#bytesRead);
       await this.#sending;
+      this.#done.bytes = this.#bytesRead;
     } catch (error) {
       // What is on its way decides how much the message can promise.
       await this.#sending.catch(() => undefined);
@@ -103,19 +107,20 @@ class Import {
   }
 
   /** Waits for the window on its way, then sends the one that was gathered. */
-  async #flush(bytesRead: number | null): Promise<void> {
+  async #flush(bytesRead: number): Promise<void> {
     await this.#sending;
     if (this.#options.interrupted.aborted) throw new CommandFailure('interrupted');
     const window = this.#window;
+    this.#bytesPerEvent = (bytesRead - this.#done.bytes) / Math.max(1, this.#events);
     this.#window = new Map();
     this.#events = 0;
     this.#characters = 0;
-    this.#sending = this.#send(window, bytesRead);
+    this.#sending = this.#send(window);
     this.#sending.catch(() => undefined);
   }
 
   /** Several streams at a time; one append of a stream at a time, so that its order holds whatever fails. */
-  async #send(window: Window, bytesRead: number | null): Promise<void> {
+  async #send(window: Window): Promise<void> {
     const streams = window.entries();
     const worker = async (): Promise<void> => {
       for (const [stream, events] of streams) {
@@ -123,7 +128,6 @@ class Import {
       }
     };
     await Promise.all(Array.from({ length: Math.min(APPENDS_IN_FLIGHT, window.size) }, worker));
-    if (bytesRead !== null) this.#done.bytes = bytesRead;
   }
 
   async #append(stream: string, events: readonly ProposedEvent[]): Promise<void> {
@@ -138,6 +142,7 @@ class Import {
 
   #count(events: number, duplicate: boolean): void {
     this.#done.events += events;
+    this.#done.bytes += events * this.#bytesPerEvent;
     if (duplicate) this.#done.duplicates += events;
     this.#options.onProgress(this.#done);
   }

@@ -46,7 +46,10 @@ async function hunt(fault: PlantedFault): Promise<HuntResult> {
 
 /** A row of the table in Markdown. */
 export function printRow({ fault, result }: HuntRow): string {
-  const by = 'scenario' in fault.caughtBy ? `scenario ${fault.caughtBy.scenario}` : `${result.seeds} seeds, ${result.events} events`;
+  const by =
+    'scenario' in fault.caughtBy
+      ? `scenario ${fault.caughtBy.scenario}`
+      : `${result.seeds} seeds, ${result.events} events`;
   const message = result.message.replaceAll(/\s+/g, ' ').replaceAll('|', '/').slice(0, 160);
   return `| ${fault.name} | ${fault.mistake} | ${result.caught ? 'yes' : 'NO'} | ${by} | ${message} |`;
 }

@@ -3,7 +3,16 @@
  * keep or break by luck. Each throws a Violation when its promise is broken.
  */
 import { confChange, ConfChangeType } from '../../src/raft/conf-change.ts';
-import { type ConfState, EMPTY_CONF_STATE, type Entry, EntryType, type Message, MessageType, newMessage, NO_DATA } from '../../src/raft/messages.ts';
+import {
+  type ConfState,
+  EMPTY_CONF_STATE,
+  type Entry,
+  EntryType,
+  type Message,
+  MessageType,
+  newMessage,
+  NO_DATA,
+} from '../../src/raft/messages.ts';
 import { MemoryStorage } from '../../src/raft/memory-storage.ts';
 import { RawNode } from '../../src/raft/raw-node.ts';
 import { StateType } from '../../src/raft/ready.ts';
@@ -19,7 +28,12 @@ class QuickNode {
   /** Messages to others. */
   readonly outbox: Message[] = [];
 
-  constructor(id: number, terms: readonly number[], settings: Partial<RaftConfig> = {}, voters: Partial<ConfState> = {}) {
+  constructor(
+    id: number,
+    terms: readonly number[],
+    settings: Partial<RaftConfig> = {},
+    voters: Partial<ConfState> = {},
+  ) {
     const confState = { ...EMPTY_CONF_STATE, voters: VOTERS, ...voters };
     this.storage.applySnapshot({ index: 1, term: 1, confState, data: NO_DATA });
     const entries = terms.map((term, i): Entry => ({ type: EntryType.Normal, term, index: i + 2, data: NO_DATA }));
@@ -114,11 +128,12 @@ function preVoteSparesTheTerm(): void {
 function lonelyLeaderStepsDown(): void {
   const nodes = VOTERS.map((id) => new QuickNode(id, [1], { checkQuorum: true }));
   const [leader] = nodes as [QuickNode];
+  const leads = (): boolean => leader.state === StateType.Leader;
   leader.do((node) => node.campaign());
   exchange(nodes);
-  ensure(leader.state === StateType.Leader, 'an election is won', () => `state ${leader.state}`);
+  ensure(leads(), 'an election is won', () => `state ${leader.state}`);
   for (let tick = 0; tick < 21; tick++) leader.do((node) => node.tick());
-  ensure(leader.state !== StateType.Leader, 'a lonely leader steps down', () => 'it leads after two election timeouts');
+  ensure(!leads(), 'a lonely leader steps down', () => 'it leads after two election timeouts');
 }
 
 /** A node that hears its leader ignores vote requests, term and all (paper, section 6). */

@@ -53,7 +53,8 @@ export class Clients {
       return;
     }
     const payloads: Uint8Array[] = [];
-    for (let i = 0; i < count; i++) payloads.push(this.#payload(random.between(1, this.#world.profile.maxPayloadBytes)));
+    for (let i = 0; i < count; i++)
+      payloads.push(this.#payload(random.between(1, this.#world.profile.maxPayloadBytes)));
     const result = driver.propose(payloads);
     this.#world.trace.note('propose', machine.id, count, result?.ok === true ? 1 : 0);
   }

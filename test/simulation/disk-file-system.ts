@@ -46,7 +46,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   async open(path: string, mode: OpenMode): Promise<StorageFile> {
-    await this.at('open', path);
+    await this.running();
     if (mode === 'create') {
       if (this.#disk.names.has(path)) throw diskError(path, 'there is already a file with this name');
       const created = new Inode();
@@ -57,24 +57,24 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   async exists(path: string): Promise<boolean> {
-    await this.at('exists', path);
+    await this.running();
     return this.#disk.names.has(path) || this.#disk.directories.has(path);
   }
 
   async list(directory: string): Promise<string[]> {
-    await this.at('list', directory);
+    await this.running();
     const prefix = `${directory}/`;
     const names = [...this.#disk.names.keys()].filter((name) => name.startsWith(prefix));
     return names.map((name) => name.slice(prefix.length)).sort();
   }
 
   async makeDirectory(path: string): Promise<void> {
-    await this.at('mkdir', path);
+    await this.running();
     this.#disk.directories.add(path);
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.at('rename', from);
+    await this.running();
     const inode = this.#disk.find(from);
     this.#disk.changeNames((names) => {
       names.delete(from);
@@ -83,7 +83,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   async unlink(path: string): Promise<void> {
-    await this.at('unlink', path);
+    await this.running();
     this.#disk.changeNames((names) => names.delete(path));
   }
 
@@ -93,7 +93,7 @@ export class SimulatedFileSystem implements FileSystem {
   }
 
   /** Passes while the process lives; for a dead one, never settles. */
-  at(_operation: string, _path: string): Promise<void> {
+  running(): Promise<void> {
     return this.#process.alive() ? Promise.resolve() : new Promise(() => undefined);
   }
 
@@ -139,7 +139,7 @@ class SimulatedFile implements StorageFile {
   }
 
   async read(target: Uint8Array, offset: number): Promise<number> {
-    await this.#fileSystem.at('read', this.path);
+    await this.#fileSystem.running();
     return this.readSync(target, offset);
   }
 
@@ -151,7 +151,7 @@ class SimulatedFile implements StorageFile {
   }
 
   async write(chunks: readonly Uint8Array[], offset: number): Promise<void> {
-    await this.#fileSystem.at('write', this.path);
+    await this.#fileSystem.running();
     let end = offset;
     for (const chunk of chunks) end += chunk.length;
     this.#inode.grow(end);
@@ -169,7 +169,8 @@ class SimulatedFile implements StorageFile {
   async datasync(): Promise<void> {
     const covered = this.#inode.dirty.filter((range) => range.completed);
     await this.#fileSystem.takeTime('sync', this.path, this.#fileSystem.behaviour.syncMicros, () => {
-      for (const range of covered) if (this.#fileSystem.random.chance(0.3)) this.#inode.settle(range.offset, range.length);
+      for (const range of covered)
+        if (this.#fileSystem.random.chance(0.3)) this.#inode.settle(range.offset, range.length);
       this.#inode.dirty = this.#inode.dirty.filter((range) => !covered.includes(range));
     });
     this.#inode.sync(covered);
@@ -182,18 +183,18 @@ class SimulatedFile implements StorageFile {
   }
 
   async truncate(size: number): Promise<void> {
-    await this.#fileSystem.at('truncate', this.path);
+    await this.#fileSystem.running();
     if (size < this.#inode.cachedSize) this.#inode.cached.fill(0, size);
     else this.#inode.grow(size);
     this.#inode.cachedSize = size;
   }
 
   async size(): Promise<number> {
-    await this.#fileSystem.at('size', this.path);
+    await this.#fileSystem.running();
     return this.#inode.cachedSize;
   }
 
   async close(): Promise<void> {
-    await this.#fileSystem.at('close', this.path);
+    await this.#fileSystem.running();
   }
 }

@@ -110,7 +110,8 @@ export class Disk {
   /** The machine stops: what was only cached survives by chance. */
   crash(random: SeededRandom): CrashMode {
     const mode: CrashMode = random.weighted({ none: 3, all: 2, prefix: 3, sectors: 3 });
-    const keep = mode === 'none' ? 0 : mode === 'all' ? this.#nameChanges.length : random.between(0, this.#nameChanges.length);
+    const keep =
+      mode === 'none' ? 0 : mode === 'all' ? this.#nameChanges.length : random.between(0, this.#nameChanges.length);
     for (const change of this.#nameChanges.slice(0, keep)) change(this.#platterNames);
     this.#nameChanges = [];
     this.names = new Map(this.#platterNames);
@@ -180,7 +181,7 @@ function settlePrefix(inode: Inode, random: SeededRandom): void {
 function settleSectors(inode: Inode, random: SeededRandom): void {
   for (const range of inode.dirty) {
     const end = range.offset + range.length;
-    for (let at = range.offset; at < end; ) {
+    for (let at = range.offset; at < end;) {
       const next = Math.min(end, (Math.floor(at / SECTOR_BYTES) + 1) * SECTOR_BYTES);
       if (random.chance(0.5)) inode.settle(at, next - at);
       at = next;

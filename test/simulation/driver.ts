@@ -83,7 +83,10 @@ export class Driver {
     return this.#do(() => this.node.propose(data));
   }
 
-  proposeConfChange(change: ConfChange, type: typeof EntryType.ConfChange | typeof EntryType.ConfChangeV2): ProposalResult | null {
+  proposeConfChange(
+    change: ConfChange,
+    type: typeof EntryType.ConfChange | typeof EntryType.ConfChangeV2,
+  ): ProposalResult | null {
     return this.#do(() => this.node.proposeConfChange(change, type));
   }
 

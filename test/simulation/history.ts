@@ -84,7 +84,8 @@ export class History {
       const hash = hashBytes(data) ^ type;
       const known = (this.#entries[index] ??= []);
       const same = known.find((entry) => entry.term === term);
-      if (same === undefined) known.push({ term, hash, previousTerm: previous, changesConfiguration: type !== EntryType.Normal });
+      if (same === undefined)
+        known.push({ term, hash, previousTerm: previous, changesConfiguration: type !== EntryType.Normal });
       else {
         ensure(same.hash === hash && same.previousTerm === previous, 'log matching', () => {
           return `two entries ${index} of term ${term} (hash ${same.hash} behind term ${same.previousTerm}; ${hash} behind ${previous})`;
@@ -105,7 +106,13 @@ export class History {
   }
 
   /** A leader has moved its commit index. `configuration` is the one it acts by. */
-  leaderCommitted(witness: Witness, term: number, index: number, configuration: ConfState, all: readonly Witness[]): void {
+  leaderCommitted(
+    witness: Witness,
+    term: number,
+    index: number,
+    configuration: ConfState,
+    all: readonly Witness[],
+  ): void {
     const own = witness.mirror.issued.termAt(index);
     ensure(own === term, 'a leader commits by counting only entries of its term', () => {
       return `leader ${witness.id} of term ${term} commits ${index}, an entry of term ${own ?? 'none'}`;

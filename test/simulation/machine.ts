@@ -7,16 +7,16 @@
 import { StoreError } from '../../src/domain/errors.ts';
 import type { Message, Snapshot } from '../../src/raft/messages.ts';
 import { Disk } from './disk.ts';
-import type { Witness } from './history.ts';
 import { LogMirror } from './log-mirror.ts';
+import { IdentityRefused } from './member-identity.ts';
 import { clock } from './network.ts';
-import { IdentityRefused, Process, type ProcessHost } from './process.ts';
+import { Process, type ProcessHost } from './process.ts';
 import type { SeededRandom } from './random.ts';
 import { StateMachine } from './state-machine.ts';
 import { Violation } from './violation.ts';
 import type { World } from './world.ts';
 
-export class Machine implements ProcessHost, Witness {
+export class Machine implements ProcessHost {
   readonly id: number;
   readonly world: World;
   readonly random: SeededRandom;

@@ -43,9 +43,20 @@ export function planChange(configuration: ConfState, facts: MembershipFacts, ran
   return confChange(steps, transition ?? ConfChangeTransition.Auto);
 }
 
-function planStep({ voters, learners }: ConfState, facts: MembershipFacts, random: SeededRandom): ConfChangeSingle | null {
+function planStep(
+  { voters, learners }: ConfState,
+  facts: MembershipFacts,
+  random: SeededRandom,
+): ConfChangeSingle | null {
   const lost = [...voters, ...learners].filter((id) => facts.isLost(id));
-  const what = random.weighted({ removeLost: lost.length > 0 ? 20 : 0, add: 3, promote: 4, remove: 3, demote: 1, vote: 1 });
+  const what = random.weighted({
+    removeLost: lost.length > 0 ? 20 : 0,
+    add: 3,
+    promote: 4,
+    remove: 3,
+    demote: 1,
+    vote: 1,
+  });
   const step = (type: ConfChangeType, nodeId: number | undefined): ConfChangeSingle | null => {
     return nodeId === undefined ? null : { type, nodeId };
   };

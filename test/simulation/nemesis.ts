@@ -90,7 +90,8 @@ export class Nemesis {
       return;
     }
     const size = this.#random.between(1, Math.max(1, ids.length - 1));
-    const [left, right] = fault === 'cutLink' ? [ids.slice(0, 1), ids.slice(1, 2)] : [ids.slice(0, size), ids.slice(size)];
+    const [left, right] =
+      fault === 'cutLink' ? [ids.slice(0, 1), ids.slice(1, 2)] : [ids.slice(0, size), ids.slice(size)];
     const bothWays = fault === 'split' || this.#random.chance(0.3);
     for (const from of left) {
       for (const to of right) {
@@ -125,7 +126,9 @@ export class Nemesis {
     if (machine === undefined || driver == null) return;
     const configuration = machine.state.current.confState;
     const members = memberIds(configuration);
-    let candidates = this.#cluster.all.filter(({ id, retired }) => !retired && !members.includes(id)).map(({ id }) => id);
+    let candidates = this.#cluster.all
+      .filter(({ id, retired }) => !retired && !members.includes(id))
+      .map(({ id }) => id);
     // An id that was a member once stays out: members are replaced by new ones.
     candidates = candidates.filter((id) => !this.#world.history.wasMember(id));
     if (candidates.length === 0 && this.#cluster.machines.size < this.#world.profile.maxMachines) {

@@ -16,14 +16,16 @@ export interface SimulateOptions {
 function count(low: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < low) throw new InvalidArgumentError(`must be a whole number from ${low}.`);
+    if (!Number.isSafeInteger(value) || value < low)
+      throw new InvalidArgumentError(`must be a whole number from ${low}.`);
     return value;
   };
 }
 
 function seedRange(text: string): { from: number; to: number } {
   const [from, to = from] = text.split('..').map((part) => count(0)(part));
-  if (from === undefined || to === undefined || to < from) throw new InvalidArgumentError('must be A..B with A <= B, or one seed.');
+  if (from === undefined || to === undefined || to < from)
+    throw new InvalidArgumentError('must be A..B with A <= B, or one seed.');
   return { from, to };
 }
 
@@ -38,7 +40,9 @@ export function readOptions(args: readonly string[]): SimulateOptions {
     .option('--jobs <n>', 'processes to share the seeds', count(1), 1)
     .option('--failures <n>', 'stop after this many failing seeds', count(1), 1)
     .parse([...args], { from: 'user' });
-  const options = command.opts<Omit<SimulateOptions, 'from' | 'to' | 'events'> & { seeds: { from: number; to: number }; events?: number }>();
+  const options = command.opts<
+    Omit<SimulateOptions, 'from' | 'to' | 'events'> & { seeds: { from: number; to: number }; events?: number }
+  >();
   const { seeds, events, ...rest } = options;
   return { ...rest, from: seeds.from, to: seeds.to, events: events ?? null };
 }

@@ -5,32 +5,24 @@
  * know why it is crashed or paused.
  */
 import { EMPTY_CONF_STATE, type Message, type Snapshot } from '../../src/raft/messages.ts';
-import { type AppendTask, type ReadState, type Ready, type SoftState, StateType } from '../../src/raft/ready.ts';
+import type { AppendTask, ReadState, Ready, SoftState } from '../../src/raft/ready.ts';
 import { SNAPSHOT_TEMPORARILY_UNAVAILABLE } from '../../src/raft/storage.ts';
 import { RaftLog } from '../../src/storage/raft-log/raft-log.ts';
 import type { Disk } from './disk.ts';
 import { type DiskBehaviour, type DiskProcess, SimulatedFileSystem } from './disk-file-system.ts';
 import { Driver, type DriverHost } from './driver.ts';
-import type { LogMirror } from './log-mirror.ts';
-import { clock } from './network.ts';
+import { identify } from './member-identity.ts';
+import { type CheckedMachine, OutputChecks } from './output-checks.ts';
 import type { SeededRandom } from './random.ts';
-import { type ApplicationState, type StateMachine, stateOf } from './state-machine.ts';
-import { ensure } from './violation.ts';
+import type { ApplicationState } from './state-machine.ts';
 import type { World } from './world.ts';
 
 const LOG_DIRECTORY = 'log';
-const IDENTITY_FILE = 'identity/member';
 
 /** The machine, as its process sees it. */
-export interface ProcessHost {
-  readonly id: number;
-  /** Tells the runs of one machine apart. */
-  readonly run: string;
-  readonly world: World;
+export interface ProcessHost extends CheckedMachine {
   readonly random: SeededRandom;
   readonly disk: Disk;
-  readonly state: StateMachine;
-  readonly mirror: LogMirror;
   /** The snapshot that a first member begins with; null for one that joins later. */
   readonly genesis: Snapshot | null;
   /** It has run before under this identity, so that an empty disk is a lost one. */
@@ -47,11 +39,6 @@ export interface ProcessHost {
   note(what: string, detail?: string): void;
 }
 
-/** The disk does not hold the identity that the machine is to take part under. */
-export class IdentityRefused extends Error {
-  override readonly name = 'IdentityRefused';
-}
-
 export class Process implements DriverHost, DiskProcess {
   readonly behaviour: DiskBehaviour;
   driver: Driver | null = null;
@@ -59,9 +46,7 @@ export class Process implements DriverHost, DiskProcess {
   readonly #world: World;
   readonly #fileSystem: SimulatedFileSystem;
   readonly #tickMicros: number;
-  #term = 0;
-  #commit = 0;
-  #leading = false;
+  #checks: OutputChecks | null = null;
 
   constructor(machine: ProcessHost) {
     this.#machine = machine;
@@ -89,7 +74,7 @@ export class Process implements DriverHost, DiskProcess {
   }
 
   get leading(): boolean {
-    return this.#leading;
+    return this.#checks?.leading === true;
   }
 
   alive(): boolean {
@@ -105,7 +90,9 @@ export class Process implements DriverHost, DiskProcess {
   }
 
   async #recover(): Promise<void> {
-    await this.#identify();
+    await this.#fileSystem.makeDirectory(LOG_DIRECTORY);
+    await identify(this.#fileSystem, this.#machine.id, this.#machine.expectsIdentity);
+    this.#machine.identified();
     let log = await this.#open();
     const { state, mirror, genesis } = this.#machine;
     mirror.recovered(log, log.hardState);
@@ -125,23 +112,6 @@ export class Process implements DriverHost, DiskProcess {
     if (!this.alive()) return;
     this.#machine.recovered();
     this.#drive(log);
-  }
-
-  async #identify(): Promise<void> {
-    const fileSystem = this.#fileSystem;
-    await fileSystem.makeDirectory('identity');
-    await fileSystem.makeDirectory(LOG_DIRECTORY);
-    if (await fileSystem.exists(IDENTITY_FILE)) {
-      // It may have been written and not synced by a process that was killed.
-      await fileSystem.syncDirectory('identity');
-      this.#machine.identified();
-      return;
-    }
-    if (this.#machine.expectsIdentity) throw new IdentityRefused('the disk is not that of this member');
-    const file = await fileSystem.open(IDENTITY_FILE, 'create');
-    await file.close();
-    await fileSystem.syncDirectory('identity');
-    this.#machine.identified();
   }
 
   #open(): Promise<RaftLog> {
@@ -164,9 +134,7 @@ export class Process implements DriverHost, DiskProcess {
   #drive(log: RaftLog): void {
     const { id, state } = this.#machine;
     const { core } = this.#world.profile;
-    const { hardState } = log.initialState();
-    this.#term = hardState.term;
-    this.#commit = hardState.commit;
+    this.#checks = new OutputChecks(this.#machine, log.initialState().hardState);
     const config = {
       ...core,
       id,
@@ -206,91 +174,20 @@ export class Process implements DriverHost, DiskProcess {
 
   // What the driver shows.
 
-  readied(ready: Ready, { state }: SoftState): void {
-    const { history } = this.#world;
-    const { mirror } = this.#machine;
-    const { append } = ready;
-    if (append !== null) this.#issued(append);
-    if (ready.softState !== null) this.#tell(ready.softState);
-    this.#leading = state === StateType.Leader;
-    if (this.#leading) {
-      history.leads(this.#machine, this.#term);
-      const { voters, votersOutgoing } = this.#machine.state.current.confState;
-      ensure(voters.includes(this.#machine.id) || votersOutgoing.includes(this.#machine.id), 'leaders are voters', () => {
-        return `node ${this.#machine.id} leads term ${this.#term}, and its configuration has it as no voter`;
-      });
-    }
-    const commit = append?.hardState?.commit ?? this.#commit;
-    if (commit > this.#commit) {
-      this.#commit = commit;
-      const { confState } = this.#machine.state.current;
-      if (this.#leading) history.leaderCommitted(this.#machine, this.#term, commit, confState, this.#world.witnesses());
-      else history.followerCommitted(this.#machine, commit);
-    }
-    ensure(mirror.issued.lastIndex >= this.#commit, 'committed entries are kept', () => {
-      return `node ${this.#machine.id} has a log up to ${mirror.issued.lastIndex} and a commit index of ${this.#commit}`;
-    });
-  }
-
-  #issued(task: AppendTask): void {
-    const { mirror, id } = this.#machine;
-    const { hardState, entries, snapshot } = task;
-    if (hardState !== null) {
-      const { term, commit } = hardState;
-      ensure(term >= this.#term && commit >= this.#commit, 'monotone hard state', () => {
-        return `node ${id}: ${JSON.stringify(hardState)} after term ${this.#term}, commit ${this.#commit}`;
-      });
-      this.#term = term;
-    }
-    const first = entries[0];
-    if (first !== undefined) {
-      ensure(first.index > this.#commit, 'committed entries are kept', () => {
-        return `node ${id} replaces its log from ${first.index}, and ${this.#commit} is committed`;
-      });
-      this.#world.history.appended(entries, mirror.issued.termAt(first.index - 1));
-    }
-    if (snapshot !== null) {
-      ensure(snapshot.index > this.#commit, 'a snapshot never goes back', () => {
-        return `node ${id} takes a snapshot of ${snapshot.index}, and ${this.#commit} is committed`;
-      });
-      this.#world.history.applied(stateOf(snapshot));
-    }
-    mirror.issue(task);
+  readied(ready: Ready, softState: SoftState): void {
+    this.#checks?.readied(ready, softState);
   }
 
   durable(task: AppendTask): void {
-    this.#machine.mirror.settle(task);
-    this.#world.trace.note('durable', this.#machine.id, task.entries.at(-1)?.index ?? 0, task.hardState?.term ?? 0);
-    for (const message of task.responses) {
-      if (message.to === this.#machine.id) this.#world.history.sent(this.#machine, message);
-    }
+    this.#checks?.durable(task);
   }
 
   applied(state: ApplicationState, skipped: string | null): void {
-    const { mirror, id } = this.#machine;
-    const { index, term } = state;
-    ensure(index <= this.#commit, 'only committed entries are applied', () => {
-      return `node ${id} applies ${index} with a commit index of ${this.#commit}`;
-    });
-    ensure(mirror.durable.termAt(index) === term || mirror.durable.base >= index, 'applied entries are durable', () => {
-      return `node ${id} applies ${index}/${term} with term ${mirror.durable.termAt(index) ?? 'none'} on disk`;
-    });
-    this.#world.history.applied(state);
-    this.#world.trace.note('applied', id, index, term, state.hash);
-    if (skipped !== null) this.#machine.note('skipped', `change ${index}: ${skipped}`);
+    this.#checks?.applied(state);
+    if (skipped !== null) this.#machine.note('skipped', `change ${state.index}: ${skipped}`);
   }
 
   readable(read: ReadState): void {
-    const key = new TextDecoder().decode(read.context);
-    this.#world.trace.note('read', this.#machine.id, read.index);
-    this.#world.history.readServed(key, read.index);
-  }
-
-  #tell({ state, leader }: SoftState): void {
-    const { trace, scheduler } = this.#world;
-    trace.note('role', this.#machine.id, state, leader, this.#term);
-    if (!trace.verbose) return;
-    const name = Object.entries(StateType).find(([, value]) => value === state)?.[0] ?? '';
-    trace.line(`${clock(scheduler)} machine ${this.#machine.run} is ${name} in term ${this.#term}, leader ${leader}`);
+    this.#checks?.readable(read);
   }
 }

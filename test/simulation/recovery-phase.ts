@@ -58,7 +58,9 @@ export class RecoveryPhase {
     if (history.appliedIndex > this.#probedFrom && !this.done) {
       const { voters, learners, autoLeave } = history.latestConfiguration;
       const members = new Set([...voters, ...learners]);
-      const behind = this.#healthy.filter(({ id, state }) => members.has(id) && state.current.index <= this.#probedFrom);
+      const behind = this.#healthy.filter(
+        ({ id, state }) => members.has(id) && state.current.index <= this.#probedFrom,
+      );
       this.done = behind.length === 0 && !autoLeave;
     }
     if (!this.done && scheduler.now > this.#deadline) {
@@ -90,7 +92,8 @@ export class RecoveryPhase {
     if (history.changePending) return all;
     for (let attempt = 0; attempt < 4; attempt++) {
       const some = new Set(present.filter(() => this.#random.chance(0.6)));
-      if (this.#cluster.configurations().every((configuration) => hasQuorum(configuration, (id) => some.has(id)))) return some;
+      if (this.#cluster.configurations().every((configuration) => hasQuorum(configuration, (id) => some.has(id))))
+        return some;
     }
     return all;
   }
@@ -124,7 +127,11 @@ export class RecoveryPhase {
     const { scheduler, history } = this.#world;
     for (const machine of this.#healthy) {
       if (!machine.up) machine.start();
-      if (this.#cluster.leaders.includes(machine) && this.#clients.proposeAt(machine) && this.#probedFrom === Infinity) {
+      if (
+        this.#cluster.leaders.includes(machine) &&
+        this.#clients.proposeAt(machine) &&
+        this.#probedFrom === Infinity
+      ) {
         this.#probedFrom = history.committedIndex;
       }
     }
@@ -136,7 +143,8 @@ export class RecoveryPhase {
     const machines = this.#cluster.all.map((machine) => {
       const status = machine.process?.driver?.node.status();
       const { index } = machine.state.current;
-      const role = status === undefined ? 'down' : `role ${status.state} term ${status.hardState.term} last ${status.lastIndex}`;
+      const role =
+        status === undefined ? 'down' : `role ${status.state} term ${status.hardState.term} last ${status.lastIndex}`;
       return `${machine.run}${this.#healthy.includes(machine) ? '' : ' (broken)'}: ${role} applied ${index}`;
     });
     const members = memberIds(history.latestConfiguration).join(', ');

@@ -122,7 +122,8 @@ class Simulation implements World {
     const process = sender?.process ?? null;
     if (sender === undefined || process === null) return;
     sender.perform(process, () => {
-      if (message.type === MessageType.MsgSnap) process.driver?.reportSnapshot(message.to, arrived ? 'finished' : 'failed');
+      if (message.type === MessageType.MsgSnap)
+        process.driver?.reportSnapshot(message.to, arrived ? 'finished' : 'failed');
       else process.driver?.reportUnreachable(message.to);
     });
   }

@@ -10,7 +10,10 @@ export type AppendOutcome = 'accepted' | 'duplicate' | ErrorCode;
 export interface PipelineObserver {
   /** An append was answered. `millis` from its admission to its answer; `events` of all its streams. */
   appendAnswered(outcome: AppendOutcome, events: number, millis: number): void;
-  /** A group was decided and handed to the store: how many appends and events it commits, and its bytes. */
+  /**
+   * A group was decided and handed to the store: how many appends (a transaction counts once for each stream) and events it
+   * commits, and its bytes.
+   */
   groupDecided(appends: number, events: number, bytes: number): void;
   /** A group became durable (or failed to). `millis` from the call of commit. */
   groupCommitted(outcome: 'committed' | 'lost-race' | 'failed', millis: number): void;

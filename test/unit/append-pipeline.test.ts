@@ -308,6 +308,53 @@ describe('stopping', () => {
   });
 });
 
+describe('the observer', () => {
+  it('hears of every answer with its outcome and time, of groups, commits and the queue', async () => {
+    const answers: unknown[] = [];
+    const groups: number[][] = [];
+    const commits: unknown[] = [];
+    const queues: number[][] = [];
+    const bench: AppendBench = new AppendBench({
+      group: { maxAppends: 3, maxEvents: 100, maxBytes: 1e9 },
+      observer: {
+        appendAnswered: (...told) => answers.push(told),
+        groupDecided: (appends, events) => groups.push([appends, events]),
+        groupCommitted: (...told) => commits.push(told),
+        queueMeasured: (appends, _, inFlight) => queues.push([appends, inFlight]),
+      },
+    });
+    bench.ask(append('s', [1, 2]));
+    bench.ask(append('s', [1, 2]));
+    bench.ask(append('s', [3], at(7)));
+    bench.ask(append('s', [4]), AbortSignal.abort());
+    bench.ask(append('s', [5]));
+    await bench.load();
+    bench.clock.advance(5);
+    await bench.load();
+    await bench.commit();
+    await bench.commit();
+    expect(answers).toEqual([
+      ['CANCELLED', 1, 0],
+      ['accepted', 2, 5],
+      ['WRONG_EXPECTED_VERSION', 1, 5],
+      ['duplicate', 2, 5],
+      ['accepted', 1, 5],
+    ]);
+    expect(groups).toEqual([
+      [1, 2],
+      [1, 1],
+    ]);
+    expect(commits).toEqual([
+      ['committed', 5],
+      ['committed', 0],
+    ]);
+    expect(queues).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
+  });
+});
+
 describe('time', () => {
   it('of creation never goes back, though the clock does', async () => {
     const bench = new AppendBench();

@@ -100,11 +100,9 @@ export class AppendPipeline {
       const bytes = this.#groups.launch(decided);
       if (bytes === 0) return;
       inFlight.closeGroup(bytes);
-      observer.groupDecided(
-        group.length,
-        decided.accepted.reduce((sum, part) => sum + part.events.length, 0),
-        bytes,
-      );
+      const { accepted } = decided;
+      const events = accepted.reduce((sum, part) => sum + part.events.length, 0);
+      observer.groupDecided(accepted.length, events, bytes);
     } catch (error) {
       if (!isStoreError(error)) throw error;
       this.#stale = true;

@@ -29,6 +29,7 @@ export interface Reads extends Pick<EventPipeline, 'readStream' | 'readAll' | 'l
   stop(): void;
 }
 
+/** Reads over `store`, which stays the caller's. Settings not given are {@link defaultReadSettings}. */
 export function createReads(store: Store, settings: Partial<ReadSettings> = {}, clock: Clock = systemClock): Reads {
   const { maxReads, consistencyWaitMillis } = { ...defaultReadSettings, ...settings };
   const operations = new Operations('reads', maxReads);

@@ -37,6 +37,10 @@ export interface SubscriptionOptions {
   readonly observer?: SubscriptionObserver;
 }
 
+/**
+ * Subscriptions over `store`, which stays the caller's; listens to it from now on, until `stop`. Settings not given are the
+ * defaults of `subscription-settings.ts`; each has to be at least 1.
+ */
 export function createSubscriptions(store: Store, options: SubscriptionOptions = {}): Subscriptions {
   const { clock = systemClock, observer = noSubscriptionObserver } = options;
   const settings = subscriptionSettings(options.settings ?? {});

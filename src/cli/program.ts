@@ -3,6 +3,8 @@
  */
 import { Command, CommanderError } from 'commander';
 import { addAppendCommand } from './append-command.ts';
+import { addBenchCommand } from './bench/bench-command.ts';
+import { addEmptyServerCommand } from './bench/empty-server-command.ts';
 import { addCheckCommand } from './check/check-command.ts';
 import { EXIT, EXIT_CODE_HELP } from './exit-code.ts';
 import { describeFailure } from './failure.ts';
@@ -24,6 +26,8 @@ const COMMANDS: readonly ((program: Command, terminal: Terminal) => void)[] = [
   addImportCommand,
   addExportCommand,
   addCheckCommand,
+  addBenchCommand,
+  addEmptyServerCommand,
 ];
 
 /** Runs `graveyar` with these arguments (without the program's own) and resolves with the exit code. Never rejects. */

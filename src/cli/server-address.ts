@@ -19,15 +19,16 @@ export interface ServerFlags {
 
 const DEFAULT_ADDRESS = '127.0.0.1:4000';
 
-/** Adds the flags that say where the server is. */
+/** The flag that says where the server is. */
+export function addressFlag(): Option {
+  const help = `server, or several with commas (GRAVEYAR_ADDRESS, default ${DEFAULT_ADDRESS})`;
+  return new Option('--address <host:port>', help);
+}
+
+/** Adds the flags that say where the server is and how to talk to it. */
 export function addServerFlags(command: Command): Command {
   return command
-    .addOption(
-      new Option(
-        '--address <host:port>',
-        `server, or several with commas (GRAVEYAR_ADDRESS, default ${DEFAULT_ADDRESS})`,
-      ),
-    )
+    .addOption(addressFlag())
     .option('--tls-ca <path>', 'PEM file of the authority that signed the certificate; turns TLS on')
     .addOption(
       new Option('--timeout <duration>', 'how long one call may take with its retries')

@@ -26,15 +26,18 @@ export interface AppliedState {
   readonly lastCreatedAt: number;
 }
 
+/** The value of a stream head: 24 bytes. */
 export function encodeHead(head: StreamHead): Uint8Array {
   return encodeNumbers(head.streamNumber, head.lastRevision, head.lastPosition);
 }
 
+/** The stream head in a value. Throws STORAGE_CORRUPT. */
 export function decodeHead(value: Uint8Array): StreamHead {
   const [streamNumber = 0, lastRevision = 0, lastPosition = 0] = decodeNumbers(value, 3, 'stream head');
   return { streamNumber, lastRevision, lastPosition };
 }
 
+/** The value of a stream index entry: 16 bytes. The page begins at most 2^32 - 1 positions before the record. */
 export function encodePlace(place: RecordPlace): Uint8Array {
   const value = Buffer.allocUnsafe(16);
   writeU64(value, 0, place.firstPosition);
@@ -43,6 +46,7 @@ export function encodePlace(place: RecordPlace): Uint8Array {
   return value;
 }
 
+/** The place in a value. Throws STORAGE_CORRUPT, also when it has no events or a page before position 0. */
 export function decodePlace(value: Uint8Array): RecordPlace {
   const firstPosition = value.length === 16 ? readU64(value, 0) : NaN;
   const pagePosition = firstPosition - readU32(value, 8);
@@ -52,18 +56,22 @@ export function decodePlace(value: Uint8Array): RecordPlace {
   return { firstPosition, count, pagePosition };
 }
 
+/** The value of an event id index entry: 8 bytes. */
 export function encodeRevision(revision: number): Uint8Array {
   return encodeNumbers(revision);
 }
 
+/** The revision in a value. Throws STORAGE_CORRUPT. */
 export function decodeRevision(value: Uint8Array): number {
   return decodeNumbers(value, 1, 'event id index')[0] ?? 0;
 }
 
+/** The value of the applied state: 32 bytes. */
 export function encodeApplied(state: AppliedState): Uint8Array {
   return encodeNumbers(state.index, state.term, state.nextPosition, state.lastCreatedAt);
 }
 
+/** The applied state in a value. Throws STORAGE_CORRUPT. */
 export function decodeApplied(value: Uint8Array): AppliedState {
   const [index = 0, term = 0, nextPosition = 0, lastCreatedAt = 0] = decodeNumbers(value, 4, 'applied state');
   return { index, term, nextPosition, lastCreatedAt };

@@ -12,6 +12,7 @@ import { readHeads, type StateView } from './state-view.ts';
 /** Conditions looked up at the same time: enough to keep the engine's threads busy, too few to starve other reads. */
 const CONDITIONS_AT_ONCE = 8;
 
+/** What `need` asks for, as `Store.loadForDecision` promises it. Throws STORAGE_CORRUPT. */
 export async function loadDecisionFacts(view: StateView, need: DecisionNeed): Promise<DecisionFacts> {
   const streamIds = [...need.streams.keys()];
   const found = streamIds.length === 0 ? [] : await readHeads(view.keyValue, streamIds);

@@ -31,6 +31,7 @@ export interface RecordCounts {
   tags: number;
 }
 
+/** Takes all pages in order, then `finish`; the counts are complete after that. Damage goes to the list of problems. */
 export class RecordCheck {
   readonly counts: RecordCounts = {
     end: 0,

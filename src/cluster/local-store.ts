@@ -57,6 +57,8 @@ export class LocalStore implements Store {
   /** Settles when the newest commit has. */
   #newestCommit: Promise<unknown> = Promise.resolve();
   #tail: StoreTail;
+  /** A group lost its race: those decided on top of it are lost too, though their positions may fit by chance. */
+  #raceLost = false;
   #closing: Promise<void> | null = null;
 
   constructor(parts: LocalStoreParts, options: Partial<LocalStoreOptions> = {}) {
@@ -89,6 +91,7 @@ export class LocalStore implements Store {
   }
 
   tail(): StoreTail {
+    this.#raceLost = false;
     return this.#tail;
   }
 
@@ -102,20 +105,24 @@ export class LocalStore implements Store {
     const first = group.appends[0];
     const last = group.appends.at(-1);
     // Decided against another end of the log than there is: someone else was faster.
-    if (first === undefined || last === undefined || first.firstPosition !== this.#tail.nextPosition)
-      return 'lost-race';
+    const fits = first !== undefined && last !== undefined && first.firstPosition === this.#tail.nextPosition;
+    if (!fits || this.#raceLost) return this.#lose(this.#tail);
     const before = this.#tail;
     this.#tail = { nextPosition: last.firstPosition + last.count, lastCreatedAt: last.createdAt };
     this.#groups.set(group.bytes, group);
     const appended = this.#journal.append(group.bytes);
     this.#newestCommit = appended.catch(() => undefined);
-    if ((await appended) === 'lost') {
-      if (before.nextPosition < this.#tail.nextPosition) this.#tail = before;
-      return 'lost-race';
-    }
+    if ((await appended) === 'lost') return this.#lose(before);
     // Durable already; the answer waits so that what is not applied stays bounded.
     await this.#applier.room();
     return 'committed';
+  }
+
+  /** The log ends at `tail`, or before: nothing decided on top of that is committed. */
+  #lose(tail: StoreTail): CommitOutcome {
+    this.#raceLost = true;
+    if (tail.nextPosition < this.#tail.nextPosition) this.#tail = tail;
+    return 'lost-race';
   }
 
   async readBarrier(signal: AbortSignal): Promise<void> {
@@ -179,14 +186,18 @@ export class LocalStore implements Store {
     await this.#applier.drain();
     await this.#trimmer.stop();
     this.#applier.fail(notServing());
-    try {
-      // A restart then has nothing to replay.
-      if (this.#failure === null) await this.#trimmer.trim();
-      await this.#journal.close();
-      await this.#state.close();
-    } finally {
-      await this.#release();
-    }
+    // Whatever fails, the rest is still given back.
+    const errors: unknown[] = [];
+    const attempt = (step: () => Promise<void>): Promise<void> =>
+      step().catch((error: unknown) => {
+        errors.push(error);
+      });
+    // A restart then has nothing to replay.
+    if (this.#failure === null) await attempt(() => this.#trimmer.trim());
+    await attempt(() => this.#journal.close());
+    await attempt(() => this.#state.close());
+    await attempt(this.#release);
+    if (errors.length > 0) throw errors[0];
   }
 
   #committed(entries: readonly CommittedEntry[]): void {

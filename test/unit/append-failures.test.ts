@@ -54,6 +54,23 @@ describe('a lost race', () => {
     expect([first.answer, second.answer]).toEqual([accepted(1, 1), 'WRONG_EXPECTED_VERSION']);
   });
 
+  it('takes a group that has nothing to commit with it', async () => {
+    const bench = new AppendBench();
+    const first = bench.ask(append('s', [1]));
+    await bench.load();
+    const rejected = bench.ask(append('s', [2], NO_STREAM));
+    const repetition = bench.ask(append('s', [1]));
+    await bench.load();
+    expect(bench.store.commits).toHaveLength(1);
+    bench.store.loseRace(foreignGroup(bench.store, 'other', 99));
+    await settle();
+    expect([first, rejected, repetition].map(({ answer }) => answer)).toEqual(Array(3).fill(undefined));
+    await bench.load();
+    await bench.commit();
+    expect([first, rejected].map(({ answer }) => answer)).toEqual([accepted(0, 1), 'WRONG_EXPECTED_VERSION']);
+    expect(repetition.answer).toMatchObject([{ firstPosition: 1, duplicate: true }]);
+  });
+
   it('too often ends in OVERLOADED', async () => {
     const bench = new AppendBench({ maxRaces: 2 });
     const asked = bench.ask(append('s', [1]));

@@ -137,7 +137,7 @@ describe('the pipeline', () => {
           );
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 500 },
     );
   });
 
@@ -174,7 +174,7 @@ describe('the pipeline', () => {
           }
         },
       ),
-      { numRuns: 200 },
+      { numRuns: 500 },
     );
   });
 });

@@ -13,11 +13,13 @@ import type { AppendResult } from '../../domain/append.ts';
 import { isStoreError, StoreError } from '../../domain/errors.ts';
 import { assert } from '../../lib/assert.ts';
 import { encodeGroup } from '../../storage/group.ts';
-import type { Store } from '../../storage/store.ts';
+import type { EncodedGroup } from '../../storage/group.ts';
+import type { CommitOutcome, Store } from '../../storage/store.ts';
 import type { DecidedGroup, DecidedMember } from './decide-group.ts';
 import type { AnswerContext, PendingAppend } from './pending-append.ts';
 
-type Outcome = 'committed' | 'lost-race' | StoreError;
+/** `empty`: there was nothing to commit, so the group stands or falls with those before it. */
+type Outcome = CommitOutcome | 'empty' | StoreError;
 
 export class GroupsInFlight {
   readonly #store: Store;
@@ -50,10 +52,10 @@ export class GroupsInFlight {
   /** Encodes and commits the group behind all that are in flight. Returns its bytes, 0 when there is nothing to commit. */
   launch(group: DecidedGroup): number {
     assert(this.#failure === null, 'nothing is launched on top of a failed group');
+    const encoded = group.accepted.length === 0 ? null : encodeGroup(group.accepted);
     this.#count += 1;
     const before = this.#newest;
-    const encoded = group.accepted.length === 0 ? null : encodeGroup(group.accepted);
-    const outcome = encoded === null ? Promise.resolve<Outcome>('committed') : this.#commit(encoded);
+    const outcome = encoded === null ? Promise.resolve<Outcome>('empty') : this.#commit(encoded);
     this.#newest = this.#settle(group.members, before, outcome);
     return encoded?.bytes.length ?? 0;
   }
@@ -68,10 +70,10 @@ export class GroupsInFlight {
   }
 
   /** Never rejects with a StoreError. */
-  async #commit(encoded: ReturnType<typeof encodeGroup>): Promise<Outcome> {
+  async #commit(encoded: EncodedGroup): Promise<Outcome> {
     const { clock, observer } = this.#context;
     const start = clock.monotonicMillis();
-    let outcome: Outcome;
+    let outcome: CommitOutcome | StoreError;
     try {
       outcome = await this.#store.commit(encoded);
     } catch (error) {
@@ -85,9 +87,9 @@ export class GroupsInFlight {
   async #settle(members: readonly DecidedMember[], before: Promise<void>, committed: Promise<Outcome>): Promise<void> {
     const [, outcome] = await Promise.all([before, committed]);
     assert(outcome !== 'committed' || this.#failure === null, 'a group committed on top of one that did not');
-    if (outcome !== 'committed') this.#failure ??= outcome;
-    const ended = outcome === 'lost-race' ? (this.#failure ?? outcome) : outcome;
-    if (ended === 'committed') {
+    if (outcome === 'lost-race' || outcome instanceof StoreError) this.#failure ??= outcome;
+    const ended = outcome instanceof StoreError ? outcome : (this.#failure ?? outcome);
+    if (ended === 'committed' || ended === 'empty') {
       await answerAll(members);
     } else if (ended === 'lost-race') {
       for (const { pending } of members) this.#lost.push(pending);

@@ -50,6 +50,11 @@ export interface RaftConfig {
   readonly disableConfChangeValidation?: boolean;
   /** A leader steps down when it applies its own removal or demotion. Default true. */
   readonly stepDownOnRemoval?: boolean;
+  /**
+   * A candidate asks for votes only when its new term, and its vote for itself, are durable. Without this it may win by the
+   * votes of others alone, crash, and win the same term again with another log. Default true; false behaves as etcd-raft.
+   */
+  readonly voteRequestsAfterAppend?: boolean;
 }
 
 /** The settings with their defaults. */
@@ -82,6 +87,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     disableProposalForwarding: false,
     disableConfChangeValidation: false,
     stepDownOnRemoval: true,
+    voteRequestsAfterAppend: true,
     ...config,
     maxSizePerMsg,
     maxCommittedSizePerReady: config.maxCommittedSizePerReady ?? maxSizePerMsg,

@@ -5,7 +5,7 @@
  * membership.ts; they work on this class, which knows none of them.
  *
  * Invariant that makes asynchronous storage safe: a message that promises something of this node's disk (an append
- * acknowledgement or a vote, also those to itself) goes to `messagesAfterAppend`, and leaves only when everything that the
+ * acknowledgement or a vote, also those to itself, and a candidate's request for votes) goes to `messagesAfterAppend`, and leaves only when everything that the
  * node has asked to persist so far is durable. All others go to `messages` and may leave at once.
  */
 import { assert } from '../lib/assert.ts';
@@ -104,6 +104,10 @@ export class Raft {
         message.term = this.term;
     }
     if (type === MessageType.MsgAppResp || type === MessageType.MsgVoteResp || type === MessageType.MsgPreVoteResp) {
+      this.messagesAfterAppend.push(message);
+      return;
+    }
+    if (type === MessageType.MsgVote && this.config.voteRequestsAfterAppend) {
       this.messagesAfterAppend.push(message);
       return;
     }

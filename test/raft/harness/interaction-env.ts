@@ -188,6 +188,7 @@ export class InteractionEnv {
       checkQuorum: isTrue(value(command, 'checkquorum')),
       disableConfChangeValidation: isTrue(value(command, 'disable-conf-change-validation')),
       stepDownOnRemoval: isTrue(value(command, 'step-down-on-removal')),
+      voteRequestsAfterAppend: false,
       readOnlyOption: value(command, 'read-only') === 'lease-based' ? 'lease-based' : 'safe',
       ...(maxCommitted === undefined ? {} : { maxCommittedSizePerReady: Number(maxCommitted) }),
     };

@@ -146,10 +146,38 @@ describe('snapshots', () => {
     return solo;
   }
 
-  it('are not sent to a peer that was not heard of', () => {
-    const solo = withLaggingPeer();
-    solo.member.node.propose(text('x'));
-    expect(solo.sent().map(({ type, to }) => [type, to])).toEqual([[MsgApp, 2]]);
+  it('are not sent to a peer that was not heard of within an election timeout', () => {
+    const solo = new Solo(3, { checkQuorum: true });
+    const { node, storage } = solo.member;
+    node.campaign();
+    solo.sent();
+    solo.step(MessageType.MsgVoteResp, { from: 2, term: 1 });
+    for (const from of [2, 3]) solo.step(MsgAppResp, { from, term: 1, index: 1 });
+    node.propose(text('x'));
+    solo.sent();
+    solo.step(MsgAppResp, { from: 2, term: 1, index: 2 });
+    storage.createSnapshot(2, storage.confState, NO_DATA);
+    storage.compact(2);
+    solo.tick(10);
+    node.reportUnreachable(3);
+    node.propose(text('y'));
+    expect(solo.sent().filter(({ to }) => to === 3)).toEqual([]);
+    expect(solo.step(MessageType.MsgHeartbeatResp, { from: 3, term: 1 })).toMatchObject([{ type: MsgSnap, to: 3 }]);
+  });
+
+  it('that are being installed keep the node from campaigning', () => {
+    const solo = new Solo(3);
+    const { node, storage } = solo.member;
+    const snapshot = { index: 9, term: 1, confState: storage.confState, data: NO_DATA };
+    solo.member.diskStalled = true;
+    solo.step(MsgSnap, { from: 2, term: 1, snapshot });
+    node.campaign();
+    solo.tick(100);
+    expect(solo.member.state).toBe(StateType.Follower);
+    solo.member.diskStalled = false;
+    solo.sent();
+    node.campaign();
+    expect(solo.member.state).toBe(StateType.Candidate);
   });
 
   it('wait when storage has none ready, and are sent when it has', () => {
@@ -183,6 +211,25 @@ describe('snapshots', () => {
     const snapshot = { index: 9, term: 1, confState: { ...EMPTY_CONF_STATE, voters: [2, 3] }, data: NO_DATA };
     expect(solo.step(MsgSnap, { from: 2, term: 1, snapshot })).toMatchObject([{ type: MsgAppResp, index: 0 }]);
     expect(solo.member.node.status().lastIndex).toBe(0);
+  });
+});
+
+describe('a full window', () => {
+  it('lets nothing more out until the peer, or a heartbeat, is answered', () => {
+    const solo = new Solo(3, { maxInflightMsgs: 1 });
+    const { node } = solo.member;
+    node.campaign();
+    solo.sent();
+    solo.step(MessageType.MsgVoteResp, { from: 2, term: 1 });
+    solo.step(MsgAppResp, { from: 2, term: 1, index: 1 });
+    const toSecond = (): number[] => solo.sent().flatMap(({ to, entries }) => (to === 2 ? [entries.length] : []));
+    node.propose(text('a'));
+    expect(toSecond()).toEqual([1]);
+    node.propose(text('b'));
+    expect(toSecond()).toEqual([]);
+    // Without entries, to find out whether the window was lost.
+    expect(solo.step(MessageType.MsgHeartbeatResp, { from: 2, term: 1 })).toMatchObject([{ to: 2, entries: [] }]);
+    expect(solo.step(MsgAppResp, { from: 2, term: 1, index: 2 })).toMatchObject([{ to: 2, entries: [{ index: 3 }] }]);
   });
 });
 
@@ -241,8 +288,12 @@ describe('ready', () => {
     expect(node.hasReady()).toBe(true);
     expect(node.ready()).toMatchObject({
       softState: { state: StateType.Candidate },
-      messages: [{ type: MessageType.MsgVote, to: 2 }],
-      append: { hardState: { term: 1, vote: 1 }, mustSync: true, responses: [{ to: 1 }] },
+      messages: [],
+      append: {
+        hardState: { term: 1, vote: 1 },
+        mustSync: true,
+        responses: [{ to: 1 }, { type: MessageType.MsgVote, to: 2 }],
+      },
       apply: null,
     });
     expect(node.hasReady()).toBe(false);

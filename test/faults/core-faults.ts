@@ -51,6 +51,14 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     caughtBy: { seeds: 50 },
   },
   {
+    name: 'votes-asked-for-before-sync',
+    mistake: 'a candidate asks for votes before its own is durable (as etcd-raft does)',
+    file: 'src/raft/raft.ts',
+    find: 'if (type === MessageType.MsgVote && this.config.voteRequestsAfterAppend) {',
+    replace: 'if (type === MessageType.MsgVote && this.term < 0) {',
+    caughtBy: { scenario: 'a candidacy is durable before it is told' },
+  },
+  {
     name: 'vote-not-persisted',
     mistake: 'the hard state is written for a new term, but not for a vote in it',
     file: 'src/raft/collect-ready.ts',

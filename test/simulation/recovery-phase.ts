@@ -74,15 +74,18 @@ export class RecoveryPhase {
   }
 
   /**
-   * Whether the newest configuration is known to none of its voters: only nodes that it has removed have applied it. The
-   * others then need the vote of a removed node, which refuses it when its log is longer. A known limit that the core
-   * shares with the original (README.md, "Known limits").
+   * Whether, of the healthy voters of the newest configuration, none that knows it has the longest log: then those that
+   * know it cannot win, and the others may need the vote of a node that was removed, which refuses it when its own log is
+   * longer. A known limit that the core shares with the original (README.md, "Known limits").
    */
   #isOrphaned(): boolean {
-    const { voters } = this.#world.history.latestConfiguration;
-    const newest = JSON.stringify(this.#world.history.latestConfiguration);
-    const informed = this.#healthy.filter(({ state }) => JSON.stringify(state.current.confState) === newest);
-    return informed.every(({ id }) => !voters.includes(id));
+    const { latestConfiguration } = this.#world.history;
+    const newest = JSON.stringify(latestConfiguration);
+    const voters = this.#healthy.filter(({ id }) => latestConfiguration.voters.includes(id));
+    const length = ({ mirror: { issued } }: Machine): number => issued.lastTerm * 1e9 + issued.lastIndex;
+    const longest = Math.max(...voters.map(length));
+    const informed = voters.filter(({ state }) => JSON.stringify(state.current.confState) === newest);
+    return informed.every((machine) => length(machine) < longest);
   }
 
   #chooseHealthy(): Set<number> {

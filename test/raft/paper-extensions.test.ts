@@ -69,6 +69,21 @@ describe('6 Cluster membership changes', () => {
     expect(cluster.member(4).logTerms).toEqual([1, 1]);
   });
 
+  it('non-voting members do not campaign', () => {
+    const cluster = new Cluster(3, {}, new Map(), { voters: [1, 2], learners: [3] });
+    cluster.member(3).tick(100);
+    cluster.member(3).node.campaign();
+    expect(cluster.member(3).state).toBe(StateType.Follower);
+  });
+
+  it('a new member gets entries at once, without waiting for a heartbeat', () => {
+    const cluster = new Cluster(4, {}, new Map(), { voters: [1, 2, 3] });
+    const top = cluster.elect(1);
+    top.node.proposeConfChange(confChange([step(ConfChangeType.AddNode, 4)]));
+    cluster.settle();
+    expect(cluster.member(4).logTerms).toEqual(top.logTerms);
+  });
+
   it('a leader that is not in the new configuration steps down when that is in force', () => {
     const cluster = new Cluster(3);
     const top = cluster.elect(1);
@@ -175,6 +190,18 @@ describe('8 Client interaction', () => {
     expect(top.readStates).toEqual([{ index: 2, context: text('r1') }]);
   });
 
+  it('a single answer is not a majority of five', () => {
+    const solo = leader(5);
+    const { term } = solo.member;
+    for (const from of [2, 3]) solo.step(MsgAppResp, { from, term, index: 1 });
+    solo.member.node.readIndex(text('r'));
+    solo.sent();
+    solo.step(MsgHeartbeatResp, { from: 2, term, context: text('r') });
+    expect(solo.member.readStates).toEqual([]);
+    solo.step(MsgHeartbeatResp, { from: 3, term, context: text('r') });
+    expect(solo.member.readStates).toHaveLength(1);
+  });
+
   it('a leader does not answer reads before it has committed an entry of its term', () => {
     const solo = leader(3, [1, 1]);
     const { term } = solo.member;
@@ -229,6 +256,18 @@ describe('dissertation', () => {
     expect(top.node.propose(text('x'))).toMatchObject({ ok: true });
   });
 
+  it('3.10: a transfer to a server that is removed is given up', () => {
+    const cluster = new Cluster(3);
+    const top = cluster.elect(1);
+    cluster.isolate(2);
+    top.node.proposeConfChange(confChange([step(ConfChangeType.RemoveNode, 2)]));
+    top.node.transferLeadership(2);
+    expect(top.node.status().leadTransferee).toBe(2);
+    cluster.settle();
+    expect(top.storage.confState.voters).toEqual([1, 3]);
+    expect(top.node.status().leadTransferee).toBe(0);
+  });
+
   it('3.10: the target campaigns at once, and leases do not stop it', () => {
     const cluster = new Cluster(3, { checkQuorum: true, preVote: true });
     const top = cluster.elect(1);
@@ -250,6 +289,28 @@ describe('dissertation', () => {
     cluster.settle();
     expect(top.storage.confState.voters).toEqual([1, 2, 3, 4]);
     expect(top.logTerms).toEqual([1, 1, 1]);
+  });
+
+  it('4.1: a new leader takes no change before it has applied all that was in its log', () => {
+    const cluster = new Cluster(4, {}, new Map(), { voters: [1, 2, 3] });
+    const first = cluster.elect(1);
+    // In the log of all, committed by nobody: no answer gets through.
+    cluster.block(({ type }) => type === MsgAppResp);
+    first.node.proposeConfChange(confChange([step(ConfChangeType.AddNode, 4)]));
+    cluster.settle();
+    const second = cluster.member(2);
+    second.node.campaign();
+    cluster.settle();
+    expect(second.state).toBe(StateType.Leader);
+    const change = confChange([step(ConfChangeType.RemoveNode, 3)]);
+    expect(second.node.proposeConfChange(change)).toMatchObject({
+      ignoredConfChange: expect.stringContaining('unapplied conf change at index 2') as string,
+    });
+    cluster.heal();
+    cluster.tickAll(2);
+    expect(second.node.proposeConfChange(change)).toMatchObject({ ignoredConfChange: null });
+    cluster.settle();
+    expect(second.storage.confState.voters).toEqual([1, 2, 4]);
   });
 
   it('6.2: a leader without answers of a quorum for an election timeout steps down', () => {

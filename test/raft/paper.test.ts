@@ -143,7 +143,7 @@ describe('5.2 Leader election', () => {
     ['hearing from the leader', (solo: Solo) => solo.step(MsgHeartbeat, { from: 2, term: 1 })],
     ['granting a vote', (solo: Solo) => solo.step(MsgVote, { from: 2, term: 1 })],
   ])('%s starts the election timeout anew', (_what, hear) => {
-    const solo = new Solo(3);
+    const solo = new Solo(3, {}, { term: 1 });
     solo.tick(9);
     hear(solo);
     solo.tick(9);
@@ -294,6 +294,20 @@ describe('5.3 Log replication', () => {
     cluster.elect(1);
     expect(cluster.member(2).logTerms).toEqual([...own, 6]);
     expect(probes).toBeLessThanOrEqual(3);
+  });
+
+  it('a follower hints at the last entry whose term is not above that of the leader', () => {
+    const solo = new Solo(3, {}, { log: [1, 3, 3, 4, 4, 5, 5, 5, 6], term: 7 });
+    expect(solo.step(MsgApp, { from: 2, term: 7, index: 8, logTerm: 3 })).toMatchObject([
+      { type: MsgAppResp, index: 8, reject: true, rejectHint: 3, logTerm: 3 },
+    ]);
+  });
+
+  it('a follower answers a message about what it has committed with its commit index', () => {
+    const solo = new Solo(3, {}, { log: [1, 1, 1], commit: 3 });
+    expect(solo.step(MsgApp, { from: 2, term: 1, index: 1, logTerm: 1, entries: entriesOf([1], 2) })).toMatchObject([
+      { type: MsgAppResp, index: 3, reject: false },
+    ]);
   });
 
   it('a leader sends entries again until every follower has them', () => {

@@ -29,8 +29,9 @@ const leaderOfLowerTerm: Scenario = {
   pitfall: 'a node stuck in a higher term that no vote request spreads (check-quorum)',
   run() {
     const cluster = new Cluster(3, { preVote: true, checkQuorum: true }, new Map([disk(3, [], { term: 5 })]));
-    cluster.member(1).node.campaign();
-    cluster.settle();
+    cluster.isolate(3);
+    cluster.elect(1);
+    cluster.heal();
     cluster.tickAll(40);
     const [leader, ...others] = cluster.leaders();
     expect(others).toEqual([]);
@@ -73,6 +74,17 @@ const preVotesAsVotes: Scenario = {
     member.node.step(craft(MsgVoteResp, { from: 3, to: 1, term: 1 }));
     cluster.work(member);
     expect(member.state).toBe(StateType.Leader);
+
+    // Nor is a vote that comes late, after its election, a pre-vote of the next one.
+    const late = cluster.member(2);
+    late.node.campaign();
+    cluster.work(late);
+    late.node.step(craft(MsgPreVoteResp, { from: 3, to: 2, term: 1 }));
+    late.tick(20);
+    cluster.work(late);
+    expect([late.state, late.term]).toEqual([StateType.PreCandidate, 1]);
+    late.node.step(craft(MsgVoteResp, { from: 3, to: 2, term: 1 }));
+    expect(late.state).toBe(StateType.PreCandidate);
     return cluster;
   },
 };

@@ -114,7 +114,7 @@ export class AppendSession {
   #open(): DuplexCall {
     const { call, failed } = this.#caller.duplex(EventStoreService.appendSession.path);
     call.on('data', (message: Buffer) => {
-      if (call === this.#call) this.#answered(call, message);
+      if (call === this.#call) this.#answered(call, failed, message);
     });
     call.on('error', (error) => {
       if (call === this.#call) this.#lost(failed(error));
@@ -127,7 +127,7 @@ export class AppendSession {
     return call;
   }
 
-  #answered(call: DuplexCall, message: Buffer): void {
+  #answered(call: DuplexCall, failed: (error: unknown) => Error, message: Buffer): void {
     const { correlationId, result } = AppendSessionResponse.decode(message);
     const pending = this.#queue.oldest;
     if (pending?.correlationId !== correlationId || result === undefined) {
@@ -144,7 +144,7 @@ export class AppendSession {
         // Everything after it fails for the same reason: repeat all of it, in order.
         this.#call = null;
         call.cancel();
-        this.#lost(error);
+        this.#lost(failed(error));
         return;
       }
       pending.fail(error);

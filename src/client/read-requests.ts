@@ -28,10 +28,13 @@ export interface ReadStreamOptions extends ReadOptions {
   readonly from?: number;
 }
 
+/** A time; `createdAt` as events have it, in microseconds, where milliseconds are too coarse. */
+export type ReadTime = Date | { readonly createdAt: number };
+
 /** Reading the whole store. */
 export interface ReadAllOptions extends ReadOptions {
   /** The first position to read, or a time. Default: the store's first (forwards) or last (backwards) event. */
-  readonly from?: number | Date;
+  readonly from?: number | ReadTime;
   /** Default: every event. */
   readonly filter?: Filter;
 }
@@ -69,7 +72,7 @@ export function readAllRequests(options: ReadAllOptions): ReadRequest {
 }
 
 /** Backwards, nothing comes after the first event. */
-function isDone(from: number | Date | undefined): boolean {
+function isDone(from: number | ReadTime | undefined): boolean {
   return from === -1;
 }
 
@@ -88,12 +91,12 @@ function directionOf({ direction }: ReadOptions): Direction {
   return direction === 'backwards' ? Direction.DIRECTION_BACKWARDS : Direction.DIRECTION_FORWARDS;
 }
 
-function fromMessage(from: number | Date | undefined): ReadAllRequest['from'] {
+function fromMessage(from: number | ReadTime | undefined): ReadAllRequest['from'] {
   if (from === undefined) return undefined;
   if (typeof from === 'number') return { $case: 'fromPosition', fromPosition: from };
-  const millis = from.getTime();
-  const seconds = Math.floor(millis / 1000);
-  return { $case: 'fromTime', fromTime: { seconds, nanos: (millis - seconds * 1000) * 1_000_000 } };
+  const micros = from instanceof Date ? from.getTime() * 1000 : from.createdAt;
+  const seconds = Math.floor(micros / 1_000_000);
+  return { $case: 'fromTime', fromTime: { seconds, nanos: (micros - seconds * 1_000_000) * 1000 } };
 }
 
 /** The message of a filter. */

@@ -14,10 +14,15 @@ export interface BoundAddress {
 /** A listening socket. */
 export class ConnectionGate {
   readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
 
   /** `refused` is called for each connection beyond `maxConnections`; it has been closed. */
   constructor(maxConnections: number, accepted: (socket: Socket) => void, refused: () => void) {
-    this.#server = createServer({ noDelay: true }, accepted);
+    this.#server = createServer({ noDelay: true }, (socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+      accepted(socket);
+    });
     this.#server.maxConnections = maxConnections;
     this.#server.on('drop', refused);
   }
@@ -36,8 +41,17 @@ export class ConnectionGate {
     });
   }
 
-  /** Accepts no more. Connections that stand go on. */
-  close(): void {
-    this.#server.close();
+  /** Accepts no more. Connections that stand go on; resolves when the last of them is gone. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#server.close(() => {
+        resolve();
+      });
+    });
+  }
+
+  /** Closes all connections at once. */
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 }

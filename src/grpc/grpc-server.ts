@@ -104,9 +104,16 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   let stopped: Promise<void> | null = null;
   const stop = async (graceMillis: number): Promise<void> => {
     health.setServing(false);
-    gate.close();
+    const closed = gate.close();
     context.drain();
-    await shutDown(server, clock, graceMillis);
+    // Tells the clients to make no more calls on their connections; each closes with its last call. The callback says
+    // nothing: on Node 24 it comes while calls go on. Likewise forceShutdown forgets connections, so the gate cuts them.
+    server.tryShutdown(() => undefined);
+    const cancel = clock.setTimer(graceMillis, () => {
+      gate.cut();
+    });
+    await closed;
+    cancel();
   };
   return {
     async start() {
@@ -141,18 +148,4 @@ function credentials(tls: ServerTls | undefined): ServerCredentials {
   const ca = tls.ca === undefined ? null : Buffer.from(tls.ca);
   const pair = { cert_chain: Buffer.from(tls.cert), private_key: Buffer.from(tls.key) };
   return ServerCredentials.createSsl(ca, [pair], tls.ca !== undefined);
-}
-
-/** Waits for the calls to end, and cuts off what has not after `graceMillis`. */
-function shutDown(server: Server, clock: Clock, graceMillis: number): Promise<void> {
-  return new Promise((resolve) => {
-    const cancel = clock.setTimer(graceMillis, () => {
-      server.forceShutdown();
-      resolve();
-    });
-    server.tryShutdown(() => {
-      cancel();
-      resolve();
-    });
-  });
 }

@@ -86,6 +86,8 @@ const table = {
       notLeader: { leaderId: leaderId ?? '', endpoint: endpoint ?? '' },
     }),
   },
+  MEMBER_NOT_FOUND: { code: Code.NOT_FOUND, shown: true, details: none },
+  MEMBERSHIP_REFUSED: { code: Code.FAILED_PRECONDITION, shown: true, details: none },
   STORAGE_CORRUPT: { code: Code.DATA_LOSS, shown: false, details: none },
   STORAGE_LOCKED: { code: Code.INTERNAL, shown: false, details: none },
   STORAGE_FORMAT_TOO_NEW: { code: Code.INTERNAL, shown: false, details: none },

@@ -92,7 +92,9 @@ describe('a call', () => {
     let begun = 0;
     const observer = {
       ...noCallObserver,
-      callStarted: () => void begun++,
+      callStarted: () => {
+        begun++;
+      },
       callFinished: (method: string, code: number, millis: number) => {
         expect(millis).toBeGreaterThanOrEqual(0);
         finished.push([method, code]);
@@ -217,7 +219,12 @@ describe('reflection', () => {
 describe('connections', () => {
   it('beyond the limit are refused and counted; within it they are served', async () => {
     let refused = 0;
-    const observer = { ...noCallObserver, connectionRefused: () => void refused++ };
+    const observer = {
+      ...noCallObserver,
+      connectionRefused: () => {
+        refused++;
+      },
+    };
     const { port, client } = await started({ maxConnections: 2, observer });
     await client().append('s', [{ type: 't' }]);
     const second = connect(port, '127.0.0.1');

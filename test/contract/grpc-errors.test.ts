@@ -220,7 +220,7 @@ describe('an error inside', () => {
       },
       async *readAll() {
         await Promise.resolve();
-        yield await Promise.reject<never>(new Error('later'));
+        yield await Promise.reject(new Error('later'));
       },
     });
     const service = await startService({ pipeline: throwing });

@@ -76,7 +76,12 @@ describe('a session', () => {
   it('goes on after an append that is refused before it begins', async () => {
     const codes: number[] = [];
     service = await startService({
-      observer: { ...noCallObserver, sessionAppendFinished: (code) => void codes.push(code) },
+      observer: {
+        ...noCallObserver,
+        sessionAppendFinished: (code) => {
+          codes.push(code);
+        },
+      },
     });
     const session = open(service);
     session.ask(1);

@@ -91,10 +91,7 @@ function from(value: number | null): { from?: number } {
 
 function allOptions(read: AllRead): Parameters<GraveyarClient['readAll']>[0] & object {
   const filter = read.filter === null ? {} : { filter: read.filter };
-  if (read.from?.kind === 'time') {
-    // A Date has milliseconds; the suites that need microseconds do not run over the SDK.
-    return { ...readOptions(read), ...filter, from: new Date(Math.ceil(read.from.micros / 1000)) };
-  }
+  if (read.from?.kind === 'time') return { ...readOptions(read), ...filter, from: { createdAt: read.from.micros } };
   return { ...readOptions(read), ...filter, ...from(read.from?.position ?? null) };
 }
 
@@ -113,12 +110,11 @@ function clientTarget(target: SubscriptionTarget): ClientTarget {
 
 function batchOf(events: readonly RecordedEvent[]): EventBatch {
   const wire = ReadResponse.encode({
-    events: events.map((event) => ({
-      ...Object.assign({}, event),
-      data: Buffer.from(event.data),
-      metadata: Buffer.from(event.metadata),
-      tags: [...event.tags],
-    })),
+    events: events.map((event) => {
+      const { id, type, contentType, streamId, revision, position, createdAt } = event;
+      const [data, metadata] = [Buffer.from(event.data), Buffer.from(event.metadata)];
+      return { id, type, data, contentType, metadata, tags: [...event.tags], streamId, revision, position, createdAt };
+    }),
   }).finish();
   const last = events.at(-1);
   if (last === undefined) throw new Error('a batch has events');

@@ -33,10 +33,10 @@ export interface GrpcService {
   readonly errors: LoggedError[];
   readonly fatal: InvariantViolation[];
   /** A client of it, closed with it. */
-  client(options?: ClientOptions): GraveyarClient;
+  readonly client: (options?: ClientOptions) => GraveyarClient;
   /** A client that sends bytes, closed with it. */
-  raw(): RawClient;
-  stop(): Promise<void>;
+  readonly raw: () => RawClient;
+  readonly stop: () => Promise<void>;
 }
 
 /** Starts a server. `options` replace the usual parts. */
@@ -44,14 +44,21 @@ export async function startService(options: Partial<GrpcServerOptions> = {}): Pr
   const pipeline = options.pipeline ?? createPipeline(await MemoryStore.open());
   const errors: LoggedError[] = [];
   const fatal: InvariantViolation[] = [];
-  const logger: Logger = { ...silentLogger, error: (message, fields = {}) => void errors.push({ message, fields }) };
+  const logger: Logger = {
+    ...silentLogger,
+    error: (message, fields = {}) => {
+      errors.push({ message, fields });
+    },
+  };
   const server = createGrpcServer({
     pipeline,
     logger,
     clock: systemClock,
     host: '127.0.0.1',
     port: 0,
-    onFatal: (error) => void fatal.push(error),
+    onFatal: (error) => {
+      fatal.push(error);
+    },
     ...options,
   });
   const { port } = await server.start();

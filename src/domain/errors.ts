@@ -25,6 +25,10 @@ export interface ErrorDetails {
   NOT_SERVING: { reason: string };
   /** This member is not the leader. `endpoint` is where the leader serves clients, when known. */
   NOT_LEADER: { leaderId: string | null; endpoint: string | null };
+  /** No member of the cluster has this id. */
+  MEMBER_NOT_FOUND: { memberId: string };
+  /** The membership cannot be changed like this, or not now; `reason` says why. Nothing was done. */
+  MEMBERSHIP_REFUSED: { reason: string };
   /** Bytes on disk are not what was written. `advice` says what the operator should do. */
   STORAGE_CORRUPT: { path: string; advice: string };
   STORAGE_LOCKED: { path: string; holder: string | null };

@@ -38,6 +38,8 @@ const EXIT_CODES: Readonly<Record<ErrorCode, ExitCode>> = {
   OUTCOME_UNKNOWN: EXIT.unavailable,
   NOT_SERVING: EXIT.unavailable,
   NOT_LEADER: EXIT.unavailable,
+  MEMBER_NOT_FOUND: EXIT.notFound,
+  MEMBERSHIP_REFUSED: EXIT.conflict,
   STORAGE_CORRUPT: EXIT.corrupt,
   STORAGE_LOCKED: EXIT.locked,
   STORAGE_FORMAT_TOO_NEW: EXIT.tooNew,

@@ -20,6 +20,7 @@ import { positionAtTime } from './position-at-time.ts';
 import { readAllBackwards, readAllForwards } from './read-all.ts';
 import { readQuery } from './read-query.ts';
 import { placeOf, readStreamBackwards, readStreamForwards } from './read-stream.ts';
+import { assertSameRecords, recordsBehind } from './repeated-records.ts';
 import { readMeta, writeFirstMeta, type StateMeta } from './state-meta.ts';
 import { readHeads, type StateView } from './state-view.ts';
 import { writeGroup, writeHeads } from './write-group.ts';
@@ -32,6 +33,16 @@ export interface StateEntry {
   readonly group: EncodedGroup | null;
   /** The configuration that holds from this entry on, opaque here. */
   readonly confState?: Uint8Array;
+}
+
+/** The place in the log that the state of another member stands for. */
+export interface InstalledSnapshot {
+  readonly index: number;
+  readonly term: number;
+  /** The configuration as of `index`, opaque here. */
+  readonly confState: Uint8Array;
+  /** Count of events as of `index`. */
+  readonly nextPosition: number;
 }
 
 export class EventState {
@@ -87,35 +98,99 @@ export class EventState {
   }
 
   /**
-   * Applies entries as one atomic write: all of them, in order, the first following the last applied one. Visible when it
-   * settles, durable later (see {@link flush}). Not to be called again before it has settled. A failure is final.
+   * Applies entries as one atomic write: all of them, in order, the first following the last applied one. Records whose
+   * positions are there already (a snapshot brought them) are skipped; they must be the same. Resolves with the appends that
+   * became visible, when they are; durable later (see {@link flush}). Not to be called again before it has settled. A failure is final.
    */
-  async apply(entries: readonly StateEntry[]): Promise<void> {
-    assert(this.#applying === null, 'entries are applied one call after the other, and not after a failure');
-    if (entries.length === 0) return;
-    this.#applying = this.#apply(entries);
-    await this.#applying;
-    this.#applying = null;
+  apply(entries: readonly StateEntry[]): Promise<readonly StoredAppend[]> {
+    return this.#alone(() => this.#apply(entries));
   }
 
-  async #apply(entries: readonly StateEntry[]): Promise<void> {
-    let next = this.#applied;
-    let confState = this.#confState;
+  /**
+   * Takes records ahead of the log entries that carry them: positions move, the applied index does not. `group` is committed and
+   * begins at or below `appliedEnd`; what is there already is skipped. Otherwise as {@link apply}.
+   */
+  applyRecords(group: EncodedGroup): Promise<readonly StoredAppend[]> {
+    return this.#alone(() => this.#write([], [group], this.#applied));
+  }
+
+  /**
+   * The state is, with the records it has, that of `snapshot`: moves the applied index there and takes its configuration, in one atomic
+   * write. Its index is above the applied one, and no record of it is missing. Otherwise as {@link apply}.
+   */
+  async install(snapshot: InstalledSnapshot): Promise<void> {
+    const { index, term, confState } = snapshot;
+    await this.#alone(() => {
+      assert(index > this.#applied.index, () => `a snapshot of entry ${index} on top of ${this.#applied.index}`);
+      assert(this.#applied.nextPosition >= snapshot.nextPosition, () => {
+        return `a snapshot of ${snapshot.nextPosition} events, of which ${this.#applied.nextPosition} are here`;
+      });
+      return this.#write([confState], [], { ...this.#applied, index, term });
+    });
+  }
+
+  /** Takes a configuration that no entry carries: what a store from before there were members begins with. */
+  async configure(confState: Uint8Array): Promise<void> {
+    await this.#alone(() => this.#write([confState], [], this.#applied));
+  }
+
+  async #alone<T>(work: () => Promise<T>): Promise<T> {
+    assert(this.#applying === null, 'entries are applied one call after the other, and not after a failure');
+    const applying = work();
+    this.#applying = applying.then(() => undefined);
+    // Whoever waits for it to settle sees the failure; so does the caller.
+    this.#applying.catch(() => undefined);
+    const result = await applying;
+    this.#applying = null;
+    return result;
+  }
+
+  async #apply(entries: readonly StateEntry[]): Promise<readonly StoredAppend[]> {
+    if (entries.length === 0) return [];
+    const { index } = this.#applied;
+    entries.forEach((entry, i) => {
+      assert(entry.index === index + 1 + i, () => `entry ${entry.index} applied after ${index + i}`);
+    });
+    const groups = entries.flatMap(({ group }) => (group === null ? [] : [group]));
+    const configurations = entries.flatMap(({ confState }) => (confState === undefined ? [] : [confState]));
+    const last = entries.at(-1) ?? this.#applied;
+    return this.#write(configurations, groups, { ...this.#applied, index: last.index, term: last.term });
+  }
+
+  /** Writes groups, configurations and how far the state is, at once. `next` says the index and term; positions follow from the groups. */
+  async #write(
+    configurations: readonly Uint8Array[],
+    groups: readonly EncodedGroup[],
+    next: AppliedState,
+  ): Promise<readonly StoredAppend[]> {
+    const begin = this.#applied.nextPosition;
+    const fresh: EncodedGroup[] = [];
+    let { nextPosition, lastCreatedAt } = this.#applied;
+    for (const group of groups) {
+      const { repeated, appends } = recordsBehind(group, nextPosition);
+      if (repeated.length > 0)
+        await assertSameRecords(
+          repeated.filter((one) => one.firstPosition < begin),
+          this.#view(),
+        );
+      const last = appends.at(-1);
+      if (last === undefined) continue;
+      fresh.push({ bytes: group.bytes, appends });
+      nextPosition = last.firstPosition + last.count;
+      lastCreatedAt = last.createdAt;
+    }
+    const applied = { ...next, nextPosition, lastCreatedAt };
+    const confState = configurations.at(-1) ?? this.#confState;
     await this.#keyValue.write((batch) => {
       const heads = new Map<string, StreamHead>();
-      for (const entry of entries) {
-        next = advance(next, entry);
-        if (entry.group !== null) writeGroup(batch, entry.group, heads);
-        if (entry.confState !== undefined) {
-          confState = entry.confState;
-          batch.put(metaKeys.confState, confState);
-        }
-      }
+      for (const group of fresh) writeGroup(batch, group, heads);
       writeHeads(batch, heads);
-      batch.put(metaKeys.applied, encodeApplied(next));
+      if (confState !== null && confState !== this.#confState) batch.put(metaKeys.confState, confState);
+      batch.put(metaKeys.applied, encodeApplied(applied));
     });
-    this.#applied = next;
+    this.#applied = applied;
     this.#confState = confState;
+    return fresh.flatMap(({ appends }) => appends);
   }
 
   /** Makes all that is applied durable: the log may be cut behind the `appliedIndex` from before the call. */
@@ -202,18 +277,4 @@ export class EventState {
   async #visible(position: number): Promise<void> {
     if (position >= this.appliedEnd) await this.#applying;
   }
-}
-
-/** The state after an entry, which must be the next one and continue the positions. */
-function advance(state: AppliedState, { index, term, group }: StateEntry): AppliedState {
-  assert(index === state.index + 1, () => `entry ${index} applied after ${state.index}`);
-  const first = group?.appends[0]?.firstPosition ?? state.nextPosition;
-  assert(first === state.nextPosition, () => `entry ${index} begins at position ${first}, not ${state.nextPosition}`);
-  const last = group?.appends.at(-1);
-  return {
-    index,
-    term,
-    nextPosition: last === undefined ? state.nextPosition : last.firstPosition + last.count,
-    lastCreatedAt: last?.createdAt ?? state.lastCreatedAt,
-  };
 }

@@ -13,6 +13,7 @@ import type { EncodedGroup } from '../storage/group.ts';
 import type {
   AppliedListener,
   CommitOutcome,
+  DecisionGrant,
   ReadDirection,
   Store,
   StoreTail,
@@ -90,9 +91,20 @@ export class LocalStore implements Store {
     return this.#applier.appliedEnd;
   }
 
+  /** What the next grant continues. */
   tail(): StoreTail {
-    this.#raceLost = false;
     return this.#tail;
+  }
+
+  async grant(): Promise<DecisionGrant> {
+    this.#assertServing();
+    this.#raceLost = false;
+    return Promise.resolve({ ...this.#tail, epoch: 1 });
+  }
+
+  async confirm(): Promise<CommitOutcome> {
+    this.#assertServing();
+    return Promise.resolve('committed');
   }
 
   async loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {

@@ -10,8 +10,10 @@ import { yieldToEventLoop } from '../lib/clock.ts';
 import { EventState } from './event-state/event-state.ts';
 import type { EncodedGroup } from './group.ts';
 import { MemoryKeyValue } from './key-value/memory-key-value.ts';
-import type { AppliedListener, CommitOutcome, ReadDirection, Store, StoreTail, StreamSummary } from './store.ts';
+import type { AppliedListener, CommitOutcome, DecisionGrant, ReadDirection, Store, StreamSummary } from './store.ts';
 import type { StoredAppend } from './stored-append.ts';
+
+const ONLY_EPOCH = 1;
 
 export class MemoryStore implements Store {
   readonly #state: EventState;
@@ -40,15 +42,22 @@ export class MemoryStore implements Store {
     return this.#state.appliedEnd;
   }
 
-  tail(): StoreTail {
-    return this.#state.tail();
+  /** Nobody else decides here, so the epoch never ends. */
+  grant(): Promise<DecisionGrant> {
+    if (this.#closed) return Promise.reject(closed());
+    return this.#commits.then(() => ({ ...this.#state.tail(), epoch: ONLY_EPOCH }));
+  }
+
+  confirm(): Promise<CommitOutcome> {
+    return this.#closed ? Promise.reject(closed()) : Promise.resolve('committed');
   }
 
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {
     return this.#state.loadForDecision(need);
   }
 
-  commit(group: EncodedGroup): Promise<CommitOutcome> {
+  commit(group: EncodedGroup, epoch: number): Promise<CommitOutcome> {
+    assert(epoch === ONLY_EPOCH, () => `a commit of epoch ${epoch}`);
     if (this.#closed) return Promise.reject(closed());
     const commit = this.#commits.then(yieldToEventLoop).then(() => this.#apply(group));
     this.#commits = commit;

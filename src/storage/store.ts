@@ -31,6 +31,12 @@ export interface StoreTail {
   readonly lastCreatedAt: number;
 }
 
+/** The right to decide, as long as its epoch is not over, and where decisions continue. */
+export interface DecisionGrant extends StoreTail {
+  /** Names the time during which nobody else decides, as far as this store knows. Grows with each such time. */
+  readonly epoch: number;
+}
+
 /** Gets every append right after it became visible to reads, in the order of positions, without gaps. Must not throw. */
 export type AppliedListener = (appends: readonly StoredAppend[]) => void;
 
@@ -38,22 +44,34 @@ export interface Store {
   /** Count of events visible to reads: every position below it is there, and no other. Never goes back. */
   readonly appliedEnd: number;
 
-  /** Where the first decision after opening continues. Valid while no group is in flight. */
-  tail(): StoreTail;
+  /**
+   * Asks for the right to decide, with nothing in flight. Resolves when everything that was ever acknowledged, by any
+   * member, is in what the grant continues. Rejects with NOT_LEADER when another member decides or, after a bounded wait,
+   * none is known to; NOT_SERVING when the store is closed; the signal's reason when it is aborted.
+   */
+  grant(signal: AbortSignal): Promise<DecisionGrant>;
+
+  /**
+   * Proves that the epoch was not over when this was called (`committed`): what was decided in it from applied state, without a
+   * group to commit, is as good as committed. `lost-race`: it was over, or this cannot be known. Rejects as {@link commit}.
+   */
+  confirm(epoch: number): Promise<CommitOutcome>;
 
   /** Looks up, in applied state only. At least everything applied before the call is seen. */
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts>;
 
   /**
-   * Commits a decided group as one atomic step. May be called again before earlier calls have settled; groups take
-   * effect in the order of the calls. Resolves once the group is durable; it becomes visible (`appliedEnd`) soon after,
-   * possibly later than the promise resolves. Rejects with OUTCOME_UNKNOWN when the store stopped meanwhile, and with
-   * STORAGE_IO when a write failed, which is final: every later call fails too. The store owns the group's bytes from the call on.
+   * Commits a group that was decided in `epoch` as one atomic step. May be called again before earlier calls have settled;
+   * groups take effect in the order of the calls. Resolves once the group is durable (on a majority, with replicas); it
+   * becomes visible (`appliedEnd`) soon after, possibly later than the promise resolves. `lost-race` also when the epoch
+   * was over before anything was done. Rejects with OUTCOME_UNKNOWN when it ended, or the store stopped, meanwhile, OVERLOADED
+   * when too much is uncommitted (nothing was done), STORAGE_IO when a write failed, which is final: every later call fails too.
+   * The store owns the group's bytes from the call on.
    *
-   * Once a commit has ended in anything but `committed`, no group committed behind it becomes durable, whenever its call
-   * came, until `tail()` was called again with nothing in flight: they were decided on top of what is not there.
+   * Once a commit has ended in anything but `committed`, no group committed behind it in its epoch becomes durable, whenever
+   * its call came, until `grant()` was called again with nothing in flight: they were decided on top of what is not there.
    */
-  commit(group: EncodedGroup): Promise<CommitOutcome>;
+  commit(group: EncodedGroup, epoch: number): Promise<CommitOutcome>;
 
   /** Resolves when everything acknowledged (by any member) before the call is visible here: a linearizable read may begin. */
   readBarrier(signal: AbortSignal): Promise<void>;

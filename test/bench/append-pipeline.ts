@@ -64,7 +64,10 @@ async function measure(name: string, store: Store, { batch, inFlight }: Workload
   const all = process.cpuUsage(cpu);
   const main = process.threadCpuUsage(mainThread);
   await pipeline.stop();
-  await store.waitForApplied(store.tail().nextPosition, new AbortController().signal);
+  await store.waitForApplied(
+    (await store.grant(new AbortController().signal)).nextPosition,
+    new AbortController().signal,
+  );
   const line = {
     bench: 'append-pipeline',
     store: name,

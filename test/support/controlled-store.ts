@@ -7,7 +7,7 @@ import type { DecisionFacts, DecisionNeed } from '../../src/domain/append.ts';
 import type { StoreError } from '../../src/domain/errors.ts';
 import { matchesQuery } from '../../src/domain/query.ts';
 import type { EncodedGroup } from '../../src/storage/group.ts';
-import type { CommitOutcome, Store, StoreTail, StreamSummary } from '../../src/storage/store.ts';
+import type { CommitOutcome, DecisionGrant, Store, StreamSummary } from '../../src/storage/store.ts';
 import type { StoredAppend } from '../../src/storage/stored-append.ts';
 
 interface Held<T> {
@@ -32,6 +32,8 @@ export class ControlledStore implements Store {
   readonly loads: HeldLoad[] = [];
   readonly failed: Promise<never>;
   appliedAppends = 0;
+  /** The only one in which decisions count. */
+  epoch = 1;
   failWith!: (error: StoreError) => void;
   #waiting: { end: number; resolve: () => void }[] = [];
 
@@ -92,8 +94,13 @@ export class ControlledStore implements Store {
 
   // The port.
 
-  tail(): StoreTail {
-    return { nextPosition: this.durableEnd, lastCreatedAt: this.log.at(-1)?.createdAt ?? 0 };
+  grant(): Promise<DecisionGrant> {
+    const lastCreatedAt = this.log.at(-1)?.createdAt ?? 0;
+    return Promise.resolve({ nextPosition: this.durableEnd, lastCreatedAt, epoch: this.epoch });
+  }
+
+  confirm(epoch: number): Promise<CommitOutcome> {
+    return Promise.resolve(epoch === this.epoch ? 'committed' : 'lost-race');
   }
 
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {

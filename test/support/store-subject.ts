@@ -17,12 +17,15 @@ export interface WantedAppend {
 
 export class StoreSubject {
   store: Store;
+  /** Of the grant that groups are decided in. */
+  epoch: number;
   readonly #decider = new Decider();
   readonly #appends: (readonly RecordedEvent[])[] = [];
   #createdAt = 1000;
 
-  constructor(store: Store) {
+  constructor(store: Store, epoch: number) {
     this.store = store;
+    this.epoch = epoch;
   }
 
   /** Every event written, by position. */
@@ -45,7 +48,7 @@ export class StoreSubject {
     for (const { firstPosition, events } of decided) {
       this.#appends.push(this.log.slice(firstPosition, firstPosition + events.length));
     }
-    return this.store.commit(encodeGroup(decided));
+    return this.store.commit(encodeGroup(decided), this.epoch);
   }
 
   /** Commits one group and waits until it is visible. */

@@ -18,6 +18,7 @@ export class StoreWriter {
   /** Everything written, by position. */
   readonly log: RecordedEvent[] = [];
   readonly #store: Store;
+  #epoch: number | null = null;
   readonly #heads = new Map<string, { streamNumber: number; next: number }>();
   /** Microseconds that the next group gets; grows by itself. */
   createdAt = 1_000_000;
@@ -30,7 +31,8 @@ export class StoreWriter {
   async write(...appends: readonly Written[]): Promise<void> {
     this.createdAt += 10;
     const decided = appends.map((append) => this.#decide(append));
-    await this.#store.commit(encodeGroup(decided));
+    this.#epoch ??= (await this.#store.grant(AbortSignal.timeout(30_000))).epoch;
+    await this.#store.commit(encodeGroup(decided), this.#epoch);
     await this.#store.waitForApplied(this.log.length, AbortSignal.timeout(30_000));
   }
 

@@ -155,3 +155,20 @@ describe('a failed commit', () => {
     expect(next.answer).toEqual(accepted(0, 0));
   });
 });
+
+describe('an epoch that is over', () => {
+  it('has its decisions made again in the next one, also those that commit nothing', async () => {
+    const bench = new AppendBench();
+    bench.ask(append('s', [1]));
+    await bench.load();
+    await bench.commit();
+    bench.store.epoch = 2;
+    const rejected = bench.ask(append('s', [2], { kind: 'no-stream' }));
+    await bench.load();
+    // Decided in the first epoch, from state that may be old by now: not answered before it was decided again.
+    expect(rejected.answer).toBeUndefined();
+    bench.store.apply(1);
+    await bench.load();
+    expect(rejected.answer).toBe('WRONG_EXPECTED_VERSION');
+  });
+});

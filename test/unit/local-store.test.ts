@@ -68,7 +68,7 @@ describe('a restart', () => {
     await store.close();
     const again = await disk.open();
     expect((await contents(again)).map(({ revision }) => revision)).toEqual([0, 1, 2]);
-    expect(again.tail()).toEqual({ nextPosition: 3, lastCreatedAt: 3 });
+    expect(await again.grant()).toMatchObject({ nextPosition: 3, lastCreatedAt: 3 });
     expect((await again.gauges()).get('log_entries')).toBe(0);
     await again.commit(nextGroup(again, [4]));
     await again.close();

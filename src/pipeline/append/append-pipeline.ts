@@ -27,11 +27,14 @@ export class AppendPipeline {
   readonly #aborts = new AbortWatch();
   readonly #groups: GroupsInFlight;
   readonly #finished: Promise<void>;
-  /** Aborted when the store failed for good: ends the loop's waits. */
-  readonly #failed = new AbortController();
+  /** Aborted when what is in flight does not stand any more, or the store failed for good: ends the loop's waits. */
+  #over = new AbortController();
+  #failure: StoreError | null = null;
   #stopping = false;
   /** Null: has to be made anew, with nothing in flight. */
   #inFlight: InFlightState | null = null;
+  /** The epoch that `#inFlight` was begun in: everything decided on top of it belongs to it. */
+  #epoch = 0;
   /** The facts of the last load cannot be trusted to go with the in-flight state. */
   #stale = false;
   #wake: (() => void) | null = null;
@@ -40,7 +43,11 @@ export class AppendPipeline {
     this.#store = store;
     this.#options = { ...DEFAULT_APPEND_OPTIONS, ...options };
     this.#admission = new Admission(this.#options.admission, this.#options.clock);
-    this.#groups = new GroupsInFlight(store, this.#options, () => this.#awaken());
+    this.#groups = new GroupsInFlight(store, this.#options, () => {
+      // What is in flight may never be applied now: nobody may wait for it.
+      if (this.#groups.broken) this.#over.abort();
+      this.#awaken();
+    });
     store.failed.catch((error: unknown) => {
       this.#fail(error);
     });
@@ -97,27 +104,34 @@ export class AppendPipeline {
       }
       const { clock, observer } = this.#options;
       const decided = decideGroup(group, inFlight, { need, facts }, inFlight.createdAt(clock.nowMicros()), this.#store);
-      const bytes = this.#groups.launch(decided);
+      const bytes = this.#groups.launch(decided, this.#epoch);
       if (bytes === 0) return;
       inFlight.closeGroup(bytes);
       const { accepted } = decided;
       const events = accepted.reduce((sum, part) => sum + part.events.length, 0);
       observer.groupDecided(accepted.length, events, bytes);
     } catch (error) {
-      if (!isStoreError(error)) throw error;
+      if (this.#groups.broken && this.#failure === null) {
+        // Nothing of this group was decided: it waits until it can be, on fresh state.
+        this.#admission.putBack(group);
+        return;
+      }
+      const refusal = isStoreError(error) ? error : this.#failure;
+      if (refusal === null) throw error;
       this.#stale = true;
-      for (const pending of group) pending.fail(error);
+      for (const pending of group) pending.fail(refusal);
     }
   }
 
   /** The in-flight state, with room for one more group. */
   async #makeRoom(): Promise<InFlightState> {
-    const { signal } = this.#failed;
+    const { signal } = this.#over;
     if (this.#inFlight === null) {
-      const tail = this.#store.tail();
+      const grant = await this.#store.grant(signal);
       // What is committed but not applied is in no facts, and no longer in flight: wait until it is applied.
-      await this.#store.waitForApplied(tail.nextPosition, signal);
-      this.#inFlight = new InFlightState(tail);
+      await this.#store.waitForApplied(grant.nextPosition, signal);
+      this.#epoch = grant.epoch;
+      this.#inFlight = new InFlightState(grant);
     }
     while (this.#inFlight.unappliedBytes > this.#options.maxUnappliedBytes) {
       await this.#store.waitForApplied(this.#inFlight.oldestEnd, signal);
@@ -138,6 +152,7 @@ export class AppendPipeline {
     this.#admission.putBack(again);
     this.#inFlight = null;
     this.#stale = false;
+    if (this.#failure === null) this.#over = new AbortController();
   }
 
   #fail(error: unknown): void {
@@ -145,7 +160,8 @@ export class AppendPipeline {
     const refusal = notServing(`the store failed: ${cause}`);
     this.#admission.close(refusal);
     this.#admission.failAll(refusal);
-    this.#failed.abort(refusal);
+    this.#failure = refusal;
+    this.#over.abort(refusal);
     this.#awaken();
   }
 

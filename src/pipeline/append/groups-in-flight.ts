@@ -11,12 +11,16 @@
  */
 import type { AppendResult } from '../../domain/append.ts';
 import { isStoreError, StoreError } from '../../domain/errors.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
 import { assert } from '../../lib/assert.ts';
 import { encodeGroup } from '../../storage/group.ts';
 import type { EncodedGroup } from '../../storage/group.ts';
 import type { CommitOutcome, Store } from '../../storage/store.ts';
 import type { DecidedGroup, DecidedMember } from './decide-group.ts';
 import type { AnswerContext, PendingAppend } from './pending-append.ts';
+
+/** Failures of a commit that say that nothing was done. */
+const NOTHING_DONE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['NOT_LEADER', 'NOT_SERVING', 'OVERLOADED']);
 
 /** `empty`: there was nothing to commit, so the group stands or falls with those before it. */
 type Outcome = CommitOutcome | 'empty' | StoreError;
@@ -49,13 +53,16 @@ export class GroupsInFlight {
     return this.#failure !== null;
   }
 
-  /** Encodes and commits the group behind all that are in flight. Returns its bytes, 0 when there is nothing to commit. */
-  launch(group: DecidedGroup): number {
+  /**
+   * Encodes and commits the group, decided in `epoch`, behind all that are in flight. Returns its bytes, 0 when there is
+   * nothing to commit.
+   */
+  launch(group: DecidedGroup, epoch: number): number {
     assert(this.#failure === null, 'nothing is launched on top of a failed group');
     const encoded = group.accepted.length === 0 ? null : encodeGroup(group.accepted);
     this.#count += 1;
     const before = this.#newest;
-    const outcome = encoded === null ? Promise.resolve<Outcome>('empty') : this.#commit(encoded);
+    const outcome = encoded === null ? this.#confirm(epoch) : this.#commit(encoded, epoch);
     this.#newest = this.#settle(group.members, before, outcome);
     return encoded?.bytes.length ?? 0;
   }
@@ -69,13 +76,26 @@ export class GroupsInFlight {
     return lost;
   }
 
+  /**
+   * Of a group that commits nothing: it rests on what is applied and in flight, which is the newest state only while the epoch
+   * is not over. Never rejects with a StoreError.
+   */
+  async #confirm(epoch: number): Promise<Outcome> {
+    try {
+      return (await this.#store.confirm(epoch)) === 'committed' ? 'empty' : 'lost-race';
+    } catch (error) {
+      if (!isStoreError(error)) throw error;
+      return error;
+    }
+  }
+
   /** Never rejects with a StoreError. */
-  async #commit(encoded: EncodedGroup): Promise<Outcome> {
+  async #commit(encoded: EncodedGroup, epoch: number): Promise<Outcome> {
     const { clock, observer } = this.#context;
     const start = clock.monotonicMillis();
     let outcome: CommitOutcome | StoreError;
     try {
-      outcome = await this.#store.commit(encoded);
+      outcome = await this.#store.commit(encoded, epoch);
     } catch (error) {
       if (!isStoreError(error)) throw error;
       outcome = error;
@@ -118,7 +138,7 @@ function answerOne(pending: PendingAppend, answer: readonly AppendResult[] | Sto
 
 /** What the failure of a commit means for an append: only some say that nothing was done. */
 function asOutcome(error: StoreError): StoreError {
-  if (error.is('OUTCOME_UNKNOWN') || error.is('NOT_LEADER') || error.is('NOT_SERVING')) return error;
+  if (error.is('OUTCOME_UNKNOWN') || NOTHING_DONE.has(error.code)) return error;
   const reason = `the group could not be made durable: ${error.message}`;
   const message = 'the append may or may not become durable; sending it again with the same event ids is safe';
   return new StoreError('OUTCOME_UNKNOWN', `${message} (${reason})`, { reason }, { cause: error });

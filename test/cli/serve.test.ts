@@ -1,10 +1,10 @@
 // Starting, refusing to start, and stopping: through the real program, with clear words and the documented exit codes.
 import {
-  chmodSync,
   mkdirSync,
   mkdtempSync,
   openSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GraveyarClient } from '../../src/client/index.ts';
+import { checksum } from '../../src/storage/checksum.ts';
 import { mountSmallDisk } from '../support/small-disk.ts';
 import { runGraveyar, startServerProcess } from '../support/server-process.ts';
 import type { CommandResult, ServerProcess } from '../support/server-process.ts';
@@ -130,7 +131,12 @@ describe('a server refuses to start', () => {
     const server = await start(join(scratch, 'data'));
     await server.stop();
     const identity = join(scratch, 'data', 'identity.json');
-    writeFileSync(identity, JSON.stringify({ formatVersion: 99 }));
+    const { crc32: _crc32, ...content } = JSON.parse(readFileSync(identity, 'utf8')) as Record<string, unknown>;
+    const future = { ...content, format: 99 };
+    const crc32 = checksum(Buffer.from(JSON.stringify(future)))
+      .toString(16)
+      .padStart(8, '0');
+    writeFileSync(identity, JSON.stringify({ ...future, crc32 }));
     const newer = await refused(join(scratch, 'data'));
     expect(newer.code).toBe(5);
     expect(words(newer)).toContain('99');
@@ -167,19 +173,24 @@ describe('a server refuses to start', () => {
     expect(words(gone)).toContain('log');
   });
 
-  it.skipIf(process.platform === 'win32')('where it may not write', async () => {
-    const directory = join(scratch, 'read-only');
-    writeFileSync(join(scratch, 'file'), '');
-    const noDirectory = await refused(join(scratch, 'file'));
+  it('where it may not write', async () => {
+    const file = join(scratch, 'file');
+    writeFileSync(file, '');
+    const noDirectory = await refused(file);
     expect(noDirectory.code).toBe(6);
-    expect(words(noDirectory)).toContain(join(scratch, 'file'));
-    mkdirSync(directory);
-    chmodSync(directory, 0o555);
-    // Root may write everywhere; the system's own read-only directory holds for it as well.
-    const target = process.getuid?.() === 0 ? '/proc/graveyar' : join(directory, 'data');
-    const refusal = await refused(target);
-    expect(refusal.code).toBe(6);
-    expect(words(refusal)).toContain(target);
+    expect(words(noDirectory)).toContain(file);
+    // Root may write everywhere, but not on a read-only file system.
+    const disk = process.getuid?.() === 0 ? mountSmallDisk(8 * 1024 * 1024) : null;
+    const directory = disk?.path ?? join(scratch, 'read-only');
+    try {
+      if (disk === null) mkdirSync(directory, { mode: 0o555 });
+      else disk.makeReadOnly();
+      const refusal = await refused(join(directory, 'data'));
+      expect(refusal.code).toBe(6);
+      expect(words(refusal)).toContain(directory);
+    } finally {
+      disk?.remove();
+    }
   });
 });
 
@@ -211,6 +222,18 @@ describe('a full disk', () => {
       expect(exit).toEqual({ code: 6, signal: null });
       const fatal = server.log.find(({ level }) => level === 'fatal');
       expect(JSON.stringify(fatal)).toMatch(/ENOSPC|No space left/i);
+      // With room again it starts, and has everything.
+      disk.resize(128 * 1024 * 1024);
+      expect((await runGraveyar(['check', directory])).code).toBe(0);
+      const recovered = await start(directory, flags);
+      const reader = new GraveyarClient(recovered.address);
+      const found: string[] = [];
+      for await (const event of reader.readStream('full')) found.push(event.id);
+      reader.close();
+      expect(found.slice(0, ids.length)).toEqual(ids);
+      // One append had no answer, and may be there.
+      expect(found.length).toBeLessThanOrEqual(ids.length + 1);
+      await recovered.stop();
     } finally {
       disk.remove();
     }

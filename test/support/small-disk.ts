@@ -8,6 +8,9 @@ import { join } from 'node:path';
 
 export interface SmallDisk {
   readonly path: string;
+  /** Gives it another size. */
+  resize(bytes: number): void;
+  makeReadOnly(): void;
   remove(): void;
 }
 
@@ -22,9 +25,16 @@ export function mountSmallDisk(bytes: number): SmallDisk | null {
   }
   return {
     path,
+    resize: (size) => remount(path, `size=${size}`),
+    makeReadOnly: () => remount(path, 'ro'),
     remove: () => {
       spawnSync('umount', ['-l', path]);
       rmSync(path, { recursive: true, force: true });
     },
   };
+}
+
+function remount(path: string, option: string): void {
+  const { status, stderr } = spawnSync('mount', ['-o', `remount,${option}`, path], { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`remount failed: ${stderr}`);
 }

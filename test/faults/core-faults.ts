@@ -104,7 +104,7 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     file: 'src/raft/log.ts',
     find: 'return lastTerm > ourTerm || (lastTerm === ourTerm && lastIndex >= this.lastIndex());',
     replace: 'return lastIndex > this.lastIndex() || (lastIndex === this.lastIndex() && lastTerm >= ourTerm);',
-    caughtBy: { seeds: 1_000 },
+    caughtBy: { seeds: 3_000 },
   },
   {
     name: 'pre-vote-ignores-log',
@@ -240,7 +240,7 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     file: 'src/raft/append-entries.ts',
     find: 'if (snapshot.index <= log.committed) return false;',
     replace: '',
-    caughtBy: { seeds: 1_000 },
+    caughtBy: { scenario: 'a late snapshot is ignored' },
   },
   {
     name: 'read-before-first-commit',
@@ -256,7 +256,7 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     file: 'src/raft/reads.ts',
     find: "if (raft.tracker.isSingleton || raft.config.readOnlyOption === 'lease-based') {",
     replace: "if (raft.term > 0 || raft.config.readOnlyOption === 'lease-based') {",
-    caughtBy: { seeds: 1_000 },
+    caughtBy: { seeds: 3_000 },
   },
   {
     name: 'single-voter-read-at-once',
@@ -264,6 +264,6 @@ export const CORE_FAULTS: readonly PlantedFault[] = [
     file: 'src/raft/reads.ts',
     find: 'if (!raft.committedEntryInCurrentTerm()) {\n    const waiting',
     replace: 'if (!raft.tracker.isSingleton && !raft.committedEntryInCurrentTerm()) {\n    const waiting',
-    caughtBy: { seeds: 1_000 },
+    caughtBy: { seeds: 3_000 },
   },
 ];

@@ -201,7 +201,21 @@ function candidacyIsDurable(): void {
   ensure(asked === 2, 'a candidacy is told when it is durable', () => `${asked} votes were asked for`);
 }
 
+/** A snapshot that comes late does not take a compacted log back behind its commit index (paper, section 7). */
+function lateSnapshotIsIgnored(): void {
+  const follower = new QuickNode(1, [1, 1, 1, 1]);
+  follower.do((node) => node.step({ ...request(MessageType.MsgHeartbeat, 3, 1, 2, 0, 0), commit: 5 }));
+  follower.storage.compact(4);
+  const snapshot = { index: 3, term: 1, confState: { ...EMPTY_CONF_STATE, voters: VOTERS }, data: NO_DATA };
+  follower.do((node) => node.step({ ...request(MessageType.MsgSnap, 3, 1, 2, 0, 0), snapshot }));
+  const { hardState, lastIndex } = follower.node.status();
+  ensure(lastIndex === 5 && hardState.commit === 5, 'a late snapshot is ignored', () => {
+    return `the log ends at ${lastIndex}, commit ${hardState.commit}, after a snapshot of 3`;
+  });
+}
+
 export const SCENARIOS = {
+  'a late snapshot is ignored': lateSnapshotIsIgnored,
   'a candidacy is durable before it is told': candidacyIsDurable,
   'both halves of a joint configuration elect': bothHalvesElect,
   'one membership change at a time': oneChangeAtATime,

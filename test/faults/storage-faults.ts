@@ -53,7 +53,7 @@ export const STORAGE_FAULTS: readonly PlantedFault[] = [
     file: 'src/storage/segment-log/recovery.ts',
     find: '    await file.write([bytes], from);\n',
     replace: '',
-    caughtBy: { seeds: 3_000 },
+    caughtBy: { seeds: 6_000 },
   },
   {
     name: 'hard-state-lost-among-entries',
@@ -69,7 +69,7 @@ export const STORAGE_FAULTS: readonly PlantedFault[] = [
     file: 'src/storage/raft-log/log-replay.ts',
     find: 'this.index.compact(base.index, base.term);',
     replace: 'this.index.compact(base.index, this.index.term(base.index));',
-    caughtBy: { seeds: 1_000 },
+    caughtBy: { seeds: 3_000 },
   },
   {
     name: 'segment-cut-too-early',

@@ -41,13 +41,10 @@ describe('recorded events', () => {
 
   it('pass through a subscription as they are, at every length of the prefix', () => {
     for (const size of [1, 100, 127, 128, 16_000, 16_384, 2_097_152]) {
-      const event = {
-        ...Object.assign({}, new RecordedEvent()),
-        data: Buffer.alloc(size, 3),
-        metadata: Buffer.alloc(0),
-        tags: [],
-        position: 9,
-      };
+      const data = Buffer.alloc(size, 3);
+      const none = Buffer.alloc(0);
+      const text = { id: '', type: '', contentType: '', streamId: '', tags: [] };
+      const event = { ...text, data, metadata: none, revision: 0, position: 9, createdAt: 0 };
       const wire = ReadResponse.encode({ events: [event] }).finish();
       const batch = { wire, count: 1, lastRevision: 0, lastPosition: 9 };
       const message = encodeSubscriptionMessage({ kind: 'events', batch });

@@ -46,6 +46,25 @@ export function encodeGroup(appends: readonly DecidedAppend[]): EncodedGroup {
   return { bytes, appends: records };
 }
 
+/** A group of records that are stored already, in the order of positions without gaps, at least one. Copies them. */
+export function joinGroup(appends: readonly StoredAppend[]): EncodedGroup {
+  assert(appends.length > 0, 'a group has at least one append');
+  const length = appends.reduce((sum, append) => sum + RECORD_LENGTH_SIZE + append.bytes.length, HEADER);
+  const bytes = Buffer.allocUnsafeSlow(length);
+  bytes[0] = GROUP_VERSION;
+  writeU32(bytes, 1, appends.length);
+  let offset = HEADER;
+  const records = appends.map((append) => {
+    writeU32(bytes, offset, append.bytes.length);
+    offset += RECORD_LENGTH_SIZE;
+    bytes.set(append.bytes, offset);
+    offset += append.bytes.length;
+    return new StoredRecord(bytes.subarray(offset - append.bytes.length, offset));
+  });
+  checkOrder(records);
+  return { bytes, appends: records };
+}
+
 /**
  * Decodes a log entry's payload; the result's records are views into `bytes`, which the caller must not change. Checks the
  * structure and the order of positions; with `verify`, every event as well. Throws STORAGE_CORRUPT.

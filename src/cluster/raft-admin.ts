@@ -1,0 +1,243 @@
+/**
+ * The operations on a cluster's membership, made of configuration changes of the Raft core.
+ *
+ * Invariants: one change at a time, checked against the configuration that is applied here; an operation resolves when its effect is
+ * applied here, a joint configuration left again; asking again for what is there already does nothing. Must not know gRPC.
+ */
+import { StoreError } from '../domain/errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
+import type { ConfChange, ConfChangeSingle } from '../raft/conf-change.ts';
+import { confChange, ConfChangeTransition, ConfChangeType } from '../raft/conf-change.ts';
+import { StateType } from '../raft/ready.ts';
+import { ProgressState } from '../raft/status.ts';
+import type { ClusterAdmin, ClusterStatus, LeaderHint, MemberStatus } from './cluster-admin.ts';
+import type { Configuration } from './configuration.ts';
+import { encodeMembers, memberIds } from './configuration.ts';
+import type { Leadership } from './leadership.ts';
+import type { Introduction, MemberInfo } from './member.ts';
+import { notLeader } from './not-leader.ts';
+import type { RaftDriver } from './raft-driver.ts';
+import { watchStatus } from './watch-status.ts';
+
+/** How far a learner may be behind, in entries, to be promoted. */
+const CAUGHT_UP_ENTRIES = 1000;
+
+export interface RaftAdminParts {
+  readonly driver: RaftDriver;
+  readonly leadership: Leadership;
+  readonly clock: Clock;
+  /** Asks whoever listens at a peer address who it is. */
+  readonly introduce: (address: string, signal: AbortSignal) => Promise<Introduction>;
+  readonly removed: () => boolean;
+}
+
+export class RaftAdmin implements ClusterAdmin {
+  readonly #driver: RaftDriver;
+  readonly #leadership: Leadership;
+  readonly #parts: RaftAdminParts;
+
+  constructor(parts: RaftAdminParts) {
+    this.#parts = parts;
+    this.#driver = parts.driver;
+    this.#leadership = parts.leadership;
+  }
+
+  leader(): LeaderHint {
+    return this.#leadership.hint;
+  }
+
+  waitForLeader(signal: AbortSignal): Promise<LeaderHint> {
+    return this.#leadership.known(signal);
+  }
+
+  status(): ClusterStatus {
+    const driver = this.#driver;
+    const { clusterId, confState, members } = driver.configuration;
+    const status = driver.status();
+    const progress = new Map(status.progress.map((one) => [one.id, one]));
+    const voting = new Set([...confState.voters, ...confState.votersOutgoing]);
+    const shown = members.map((member): MemberStatus => {
+      const seen = progress.get(member.id);
+      const self = member.id === driver.id;
+      const role = member.id === driver.leaderId ? 'leader' : voting.has(member.id) ? 'voter' : 'learner';
+      return {
+        ...member,
+        role,
+        outgoing: confState.votersOutgoing.includes(member.id) && !confState.voters.includes(member.id),
+        active: seen === undefined ? null : self || seen.recentActive,
+        matchIndex: seen?.match ?? (self ? status.lastIndex : null),
+        snapshotting: seen === undefined ? null : seen.state === ProgressState.Snapshot,
+      };
+    });
+    return {
+      clusterId,
+      memberId: driver.id,
+      role: this.#role(),
+      term: driver.term,
+      leaderId: driver.leaderId === 0 ? null : driver.leaderId,
+      lastIndex: status.lastIndex,
+      commitIndex: driver.commitIndex,
+      appliedIndex: driver.applier.appliedIndex,
+      appliedEnd: driver.applier.appliedEnd,
+      joint: confState.votersOutgoing.length > 0,
+      members: shown.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id)),
+    };
+  }
+
+  async addLearner(peerAddress: string, signal: AbortSignal): Promise<MemberInfo> {
+    this.#assertLeading();
+    const introduction = await this.#parts.introduce(peerAddress, signal);
+    return this.addIntroduced(introduction, signal);
+  }
+
+  /** The same for somebody who has introduced itself. */
+  async addIntroduced({ member, clusterId }: Introduction, signal: AbortSignal): Promise<MemberInfo> {
+    this.#assertLeading();
+    const { configuration } = this.#driver;
+    if (memberIds(configuration.confState).has(member.id)) return member;
+    if (clusterId !== null && clusterId !== configuration.clusterId) {
+      throw refused(`${member.name} at ${member.peerAddress} belongs to another cluster, ${clusterId}`);
+    }
+    if (clusterId !== null)
+      throw refused(`${member.name} was a member before; a member never comes back with its old disk`);
+    const namesake = configuration.members.find(({ name }) => name === member.name);
+    if (namesake !== undefined && configuration.confState.learners.includes(namesake.id)) {
+      throw refused(`a learner with the name ${member.name} is there already, member ${namesake.id}; remove it first`);
+    }
+    await this.#change(
+      [{ type: ConfChangeType.AddLearnerNode, nodeId: member.id }],
+      [member],
+      ({ confState }) => confState.learners.includes(member.id),
+      signal,
+    );
+    return member;
+  }
+
+  async promote(memberId: number, signal: AbortSignal): Promise<void> {
+    this.#assertLeading();
+    const { confState } = this.#configurationWith(memberId);
+    if (confState.voters.includes(memberId)) return;
+    this.#assertCaughtUp(memberId);
+    const promoted = (configuration: Configuration): boolean => configuration.confState.voters.includes(memberId);
+    await this.#change([{ type: ConfChangeType.AddNode, nodeId: memberId }], [], promoted, signal);
+  }
+
+  async remove(memberId: number, signal: AbortSignal): Promise<void> {
+    this.#assertLeading();
+    const { confState } = this.#configurationWith(memberId);
+    if (confState.voters.length === 1 && confState.voters[0] === memberId) {
+      throw refused('it is the only voter: without it there is no cluster');
+    }
+    const gone = (configuration: Configuration): boolean => !memberIds(configuration.confState).has(memberId);
+    await this.#change([{ type: ConfChangeType.RemoveNode, nodeId: memberId }], [], gone, signal);
+  }
+
+  async replace(oldId: number, newId: number, signal: AbortSignal): Promise<void> {
+    this.#assertLeading();
+    const before = this.#configurationWith(newId).confState;
+    if (!memberIds(before).has(oldId) && before.voters.includes(newId)) return;
+    if (!this.#configurationWith(oldId).confState.voters.includes(oldId)) throw refused(`member ${oldId} is no voter`);
+    if (!before.learners.includes(newId)) throw refused(`member ${newId} is no learner`);
+    this.#assertCaughtUp(newId);
+    const replaced = ({ confState }: Configuration): boolean => {
+      return confState.voters.includes(newId) && !memberIds(confState).has(oldId);
+    };
+    const steps = [
+      { type: ConfChangeType.AddNode, nodeId: newId },
+      { type: ConfChangeType.RemoveNode, nodeId: oldId },
+    ];
+    await this.#change(steps, [], replaced, signal);
+  }
+
+  async transferLeadership(memberId: number | null, signal: AbortSignal): Promise<void> {
+    this.#assertLeading();
+    const driver = this.#driver;
+    if (memberId !== null && !this.#configurationWith(memberId).confState.voters.includes(memberId)) {
+      throw refused(`member ${memberId} is no voter`);
+    }
+    const target = memberId ?? driver.successor();
+    if (target === driver.id) return;
+    if (target === null) throw refused('no other voter answers');
+    const millis = 2 * driver.electionMillis;
+    const expired = (): StoreError => refused(`member ${target} did not take over within ${millis} ms`);
+    this.#leadership.handingTo = target;
+    try {
+      driver.transferLeadership(target);
+      await withDeadline(this.#parts.clock, millis, signal, expired, (own) =>
+        this.#leadership.until(() => (driver.leaderId !== 0 && driver.leaderId !== driver.id ? true : null), own),
+      );
+    } finally {
+      this.#leadership.handingTo = null;
+    }
+  }
+
+  watch(signal: AbortSignal): AsyncIterable<ClusterStatus> {
+    return watchStatus(this, this.#leadership, this.#parts.clock, signal);
+  }
+
+  #role(): ClusterStatus['role'] {
+    const { confState } = this.#driver.configuration;
+    if (this.#parts.removed()) return 'removed';
+    if (this.#driver.leading) return 'leader';
+    if (!memberIds(confState).has(this.#driver.id)) return 'waiting';
+    if (confState.learners.includes(this.#driver.id)) return 'learner';
+    return this.#driver.role === StateType.Follower ? 'follower' : 'candidate';
+  }
+
+  #assertLeading(): void {
+    const { hint } = this.#leadership;
+    if (!hint.self) throw notLeader(hint);
+  }
+
+  #configurationWith(memberId: number): Configuration {
+    const { configuration } = this.#driver;
+    if (memberIds(configuration.confState).has(memberId)) return configuration;
+    throw new StoreError('MEMBER_NOT_FOUND', `the cluster has no member ${memberId}`, { memberId: String(memberId) });
+  }
+
+  #assertCaughtUp(memberId: number): void {
+    const { progress, lastIndex } = this.#driver.status();
+    const seen = progress.find(({ id }) => id === memberId);
+    const behind = lastIndex - (seen?.match ?? 0);
+    if (seen?.recentActive !== true) throw refused(`member ${memberId} does not answer`);
+    if (behind <= CAUGHT_UP_ENTRIES && seen.state === ProgressState.Replicate) return;
+    throw refused(`member ${memberId} has not caught up: it is ${behind} entries behind`);
+  }
+
+  async #change(
+    steps: readonly ConfChangeSingle[],
+    described: readonly MemberInfo[],
+    reached: (configuration: Configuration) => boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const driver = this.#driver;
+    const { term } = driver;
+    const change: ConfChange = confChange(steps, ConfChangeTransition.Auto, encodeMembers(described));
+    const result = driver.proposeConfChange(change);
+    if (result === null) throw new StoreError('NOT_SERVING', 'the store failed or is closed', { reason: 'closed' });
+    if (!result.ok) {
+      if (result.reason === 'no-leader' || result.reason === 'forwarding-disabled')
+        throw notLeader(this.#leadership.hint);
+      throw refused(`the leader takes no changes now: ${result.reason}`);
+    }
+    if (result.ignoredConfChange !== null) throw refused(`another change is under way: ${result.ignoredConfChange}`);
+    await this.#leadership.until(() => {
+      const { configuration, applier } = driver;
+      if (applier.appliedIndex >= result.index) {
+        if (configuration.confState.votersOutgoing.length === 0 && reached(configuration)) return true;
+        if (driver.term === term && configuration.confState.votersOutgoing.length === 0) {
+          throw refused('the change is not possible on top of the configuration there is');
+        }
+      }
+      if (driver.term === term && driver.leading) return null;
+      if (reached(configuration)) return true;
+      const reason = 'this member leads no more, and the change may or may not be made';
+      throw new StoreError('OUTCOME_UNKNOWN', `${reason}: look at the members`, { reason });
+    }, signal);
+  }
+}
+
+function refused(reason: string): StoreError<'MEMBERSHIP_REFUSED'> {
+  return new StoreError('MEMBERSHIP_REFUSED', reason, { reason });
+}

@@ -1,0 +1,346 @@
+/**
+ * One member of a cluster, put together: driver, store, administration, snapshots and transport; and how they hear of each other.
+ *
+ * Invariants: what the transport delivers goes to the driver only while the member runs; peers are those of the configuration, and
+ * those who greeted or introduced themselves (they answer before a configuration tells where they are); a member that finds itself
+ * removed serves no more. Composes; decisions are in the parts.
+ */
+import { StoreError } from '../domain/errors.ts';
+import { confChange, ConfChangeTransition, ConfChangeType } from '../raft/conf-change.ts';
+import type { Message } from '../raft/messages.ts';
+import type { Logger } from '../telemetry/logger.ts';
+import type { Configuration } from './configuration.ts';
+import { decodeSnapshotFacts, encodeMembers, encodeSnapshotFacts, memberIds } from './configuration.ts';
+import { Leadership } from './leadership.ts';
+import { LogCompactor } from './log-compactor.ts';
+import { meet } from './meeting.ts';
+import type { Introduction, MemberInfo } from './member.ts';
+import { RaftAdmin } from './raft-admin.ts';
+import type { DriverHost, DriverParts } from './raft-driver.ts';
+import { RaftDriver } from './raft-driver.ts';
+import type { Beginning, ReplicatedNode } from './replicated-node.ts';
+import { ReplicatedStore } from './replicated-store.ts';
+import { SnapshotReception } from './snapshot-reception.ts';
+import { snapshotSource } from './snapshot-source.ts';
+import type { SnapshotReceiver, Transport, TransportHandler } from './transport.ts';
+
+export interface MemberParts extends DriverParts {
+  readonly self: MemberInfo;
+  readonly beginning: Beginning;
+  /** Of a cluster of one that is to be made now; null when there is nothing to make, or others have a say. */
+  readonly ownClusterId: string | null;
+  readonly transport: Transport | null;
+  readonly logger: Logger;
+  readonly joinCluster: (clusterId: string) => Promise<void>;
+  /** A cluster id that nobody has. */
+  readonly newClusterId: () => string;
+  /** Gives back what lies below, such as the lock of the data directory. */
+  readonly release: () => Promise<void>;
+}
+
+export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHandler {
+  readonly store: ReplicatedStore;
+  readonly admin: RaftAdmin;
+  readonly removed: Promise<void>;
+  readonly #parts: MemberParts;
+  readonly #driver: RaftDriver;
+  readonly #leadership: Leadership;
+  readonly #compactor: LogCompactor;
+  readonly #reception: SnapshotReception;
+  readonly #stopping = new AbortController();
+  /** Where members were met that no configuration tells of, by id. Bounded. */
+  readonly #met = new Map<number, string>();
+  #clusterId: string | null;
+  #wasMember: boolean;
+  #isRemoved = false;
+  #resolveRemoved!: () => void;
+  #described = false;
+
+  constructor(parts: MemberParts) {
+    this.#parts = parts;
+    const { state, log, settings, clock } = parts;
+    this.#clusterId = parts.configuration.clusterId;
+    this.#wasMember = memberIds(parts.configuration.confState).has(parts.id);
+    this.removed = new Promise((resolve) => {
+      this.#resolveRemoved = resolve;
+    });
+    this.#driver = new RaftDriver(parts, this);
+    const driver = this.#driver;
+    this.#leadership = new Leadership(driver, clock);
+    this.#compactor = new LogCompactor({
+      log,
+      state,
+      settings,
+      appendedBytes: () => driver.appendedBytes,
+      hasFollowers: () => memberIds(driver.configuration.confState).size > 1,
+      failed: (error) => {
+        this.failed(error);
+      },
+    });
+    this.#reception = new SnapshotReception({ state, applier: driver.applier, observer: parts.observer }, (message) => {
+      driver.receive(message);
+    });
+    this.store = new ReplicatedStore({
+      driver,
+      leadership: this.#leadership,
+      state,
+      log,
+      clock,
+      leaderWaitMillis: settings.leaderWaitTimeouts * driver.electionMillis,
+      shutDown: (failed) => this.#shutDown(failed),
+    });
+    this.admin = new RaftAdmin({
+      driver,
+      leadership: this.#leadership,
+      clock,
+      introduce: (address, signal) => this.#askIntroduction(address, signal),
+      removed: () => this.#isRemoved,
+    });
+  }
+
+  /** Begins to take part. Resolves when it does; a cluster of one then leads. */
+  async start(): Promise<void> {
+    const { transport, ownClusterId, self } = this.#parts;
+    await transport?.start(this, () => this.#introduction());
+    this.#setPeers();
+    this.#driver.start();
+    if (ownClusterId !== null) await this.#found(ownClusterId, [self]);
+    const { voters } = this.#driver.configuration.confState;
+    if (voters.length === 1 && voters[0] === self.id) await this.#leadership.known(this.#stopping.signal);
+    if (transport !== null && this.#clusterId === null) void this.#meet(transport);
+  }
+
+  async handOver(millis: number): Promise<void> {
+    if (!this.#driver.leading || millis <= 0) return;
+    const over = new AbortController();
+    const cancel = this.#parts.clock.setTimer(millis, () => {
+      over.abort();
+    });
+    try {
+      await this.admin.transferLeadership(null, over.signal);
+      this.#parts.logger.info('leadership handed over', { leaderId: this.#driver.leaderId });
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      this.#parts.logger.warn('leadership was not handed over', { reason });
+    } finally {
+      cancel();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.store.close();
+  }
+
+  // What the driver has for others.
+
+  send(messages: readonly Message[]): void {
+    if (messages.length > 0) this.#parts.transport?.send(messages);
+  }
+
+  sendSnapshot(message: Message): void {
+    const { transport, state, observer, logger } = this.#parts;
+    if (transport === null || message.snapshot === null) return;
+    const { nextPosition } = decodeSnapshotFacts(message.snapshot.data);
+    transport.sendSnapshot(message, snapshotSource(state, nextPosition), this.#stopping.signal).then(
+      () => {
+        observer.snapshotTransferred('sent', 'completed', nextPosition);
+        this.#driver.reportSnapshot(message.to, 'finished');
+      },
+      (error: unknown) => {
+        if (this.#stopping.signal.aborted) return;
+        observer.snapshotTransferred('sent', 'failed', nextPosition);
+        const reason = error instanceof Error ? error.message : String(error);
+        logger.warn('a snapshot could not be sent; it will be tried again', { to: message.to, reason });
+        this.#driver.reportSnapshot(message.to, 'failed');
+      },
+    );
+  }
+
+  configured({ clusterId, confState, members }: Configuration): void {
+    this.#clusterId = clusterId;
+    this.#setPeers();
+    const isMember = memberIds(confState).has(this.#parts.id);
+    if (this.#wasMember && !isMember) this.#noteRemoval();
+    this.#wasMember ||= isMember;
+    this.#parts.logger.info('configuration changed', {
+      voters: confState.voters,
+      learners: confState.learners,
+      outgoing: confState.votersOutgoing,
+      members: members.map(({ id, name }) => `${name}=${id}`),
+    });
+    this.#leadership.changed();
+  }
+
+  changed(): void {
+    const { term, leaderId, leading } = this.#driver;
+    this.#parts.logger.info(leading ? 'this member leads' : 'leadership changed', { term, leaderId });
+    this.#leadership.changed();
+  }
+
+  applied(): void {
+    this.#compactor.notice();
+    this.#leadership.changed();
+    this.#describeSelf();
+  }
+
+  joinCluster(clusterId: string): Promise<void> {
+    return this.#parts.joinCluster(clusterId);
+  }
+
+  failed(error: unknown): void {
+    this.store.fail(error);
+  }
+
+  // What the transport delivers.
+
+  receive(message: Message): void {
+    this.#driver.receive(message);
+  }
+
+  connected(peer: { readonly id: number; readonly address: string }): void {
+    this.#meetAt(peer.id, peer.address);
+  }
+
+  unreachable(id: number): void {
+    this.#driver.reportUnreachable(id);
+  }
+
+  beginSnapshot(message: Message): Promise<SnapshotReceiver> {
+    if (message.to !== this.#parts.id || this.#stopping.signal.aborted) return Promise.reject(notServing());
+    return new Promise((resolve) => {
+      resolve(this.#reception.begin(message));
+    });
+  }
+
+  introduce(other: Introduction): Introduction {
+    // Whoever asks for a cluster may be the one that is going to make it, and then sends to this member first.
+    if (this.#clusterId === null) this.#meetAt(other.member.id, other.member.peerAddress);
+    return this.#introduction();
+  }
+
+  async join(other: Introduction): Promise<void> {
+    await this.admin.addIntroduced(other, this.#stopping.signal);
+  }
+
+  #introduction(): Introduction {
+    const { self, beginning } = this.#parts;
+    const names = beginning.kind === 'initial-members' ? beginning.members.map(({ name }) => name).sort() : [];
+    const knownIds = [...memberIds(this.#driver.configuration.confState)];
+    return { member: self, clusterId: this.#clusterId, initialMembers: names, knownIds };
+  }
+
+  async #askIntroduction(address: string, signal: AbortSignal): Promise<Introduction> {
+    const { transport } = this.#parts;
+    if (transport === null) throw new StoreError('MEMBERSHIP_REFUSED', NO_TRANSPORT, { reason: NO_TRANSPORT });
+    try {
+      return await transport.introduce(address, this.#introduction(), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const reason = `nobody answers at ${address}: ${error instanceof Error ? error.message : String(error)}`;
+      throw new StoreError('MEMBERSHIP_REFUSED', reason, { reason }, { cause: error });
+    }
+  }
+
+  async #meet(transport: Transport): Promise<void> {
+    const { beginning, clock, logger, newClusterId } = this.#parts;
+    try {
+      await meet(
+        {
+          beginning,
+          transport,
+          clock,
+          logger,
+          self: () => this.#introduction(),
+          met: ({ id, peerAddress }) => {
+            this.#meetAt(id, peerAddress);
+          },
+          found: (members) => this.#found(newClusterId(), members),
+        },
+        this.#stopping.signal,
+      );
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) this.failed(error);
+    }
+  }
+
+  /** Makes the first configuration. Only one member of a cluster ever does. */
+  async #found(clusterId: string, members: readonly MemberInfo[]): Promise<void> {
+    const voters = members.map(({ id }) => id).sort((a, b) => a - b);
+    const confState = { voters, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+    const byId = members.toSorted((a, b) => a.id - b.id);
+    const { nextPosition } = this.#parts.state.tail();
+    const data = encodeSnapshotFacts({ clusterId, members: byId, nextPosition });
+    this.#driver.found({ index: 1, term: 1, confState, data });
+    await this.#leadership.until(
+      () => (this.#driver.configuration.clusterId === null ? null : true),
+      this.#stopping.signal,
+    );
+    this.#parts.logger.info('cluster founded', { clusterId, members: byId.map(({ name }) => name) });
+  }
+
+  #meetAt(id: number, address: string): void {
+    if (id === this.#parts.id || address === '' || this.#met.get(id) === address) return;
+    if (this.#met.size >= MAX_MET) this.#met.delete([...this.#met.keys()][0] ?? 0);
+    this.#met.set(id, address);
+    this.#setPeers();
+  }
+
+  #setPeers(): void {
+    const addresses = new Map(this.#met);
+    for (const { id, peerAddress } of this.#driver.configuration.members) {
+      if (peerAddress !== '') addresses.set(id, peerAddress);
+    }
+    addresses.delete(this.#parts.id);
+    this.#parts.transport?.setPeers([...addresses].map(([id, address]) => ({ id, address })));
+  }
+
+  #noteRemoval(): void {
+    this.#isRemoved = true;
+    this.#parts.logger.warn('this member was removed from its cluster: it serves no more, and its data can be deleted');
+    this.#resolveRemoved();
+  }
+
+  async #shutDown(failed: boolean): Promise<void> {
+    const { transport, state, log, release } = this.#parts;
+    const errors: unknown[] = [];
+    // Whatever fails, the rest is still given back.
+    const attempt = (step: () => Promise<void> | undefined): Promise<void> =>
+      Promise.resolve(step()).catch((error: unknown) => {
+        errors.push(error);
+      });
+    this.#stopping.abort(notServing());
+    await this.#driver.stop(notServing());
+    if (transport !== null) await attempt(() => transport.stop());
+    await this.#compactor.stop();
+    this.#driver.applier.fail(notServing());
+    // A restart then has nothing to replay.
+    if (!failed) await attempt(() => this.#compactor.compact());
+    await attempt(() => log.close());
+    await attempt(() => state.close());
+    await attempt(release);
+    if (errors.length > 0) throw errors[0];
+  }
+
+  /** A leader that is described otherwise than it is says so in the log: its addresses may have changed with a restart. */
+  #describeSelf(): void {
+    const { self } = this.#parts;
+    const known = this.#driver.configuration.members.find(({ id }) => id === self.id);
+    if (this.#described || !this.#driver.deciding || known === undefined) return;
+    if (
+      known.peerAddress === self.peerAddress &&
+      known.clientAddress === self.clientAddress &&
+      known.name === self.name
+    )
+      return;
+    this.#described = true;
+    const step = { type: ConfChangeType.UpdateNode, nodeId: self.id };
+    this.#driver.proposeConfChange(confChange([step], ConfChangeTransition.Auto, encodeMembers([self])));
+  }
+}
+
+const MAX_MET = 64;
+const NO_TRANSPORT = 'this server was started without a peer address, and cannot have other members';
+
+function notServing(): StoreError {
+  return new StoreError('NOT_SERVING', 'the store is closed', { reason: 'closed' });
+}

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { StoreError } from '../domain/errors.ts';
 import { InvariantViolation } from '../lib/assert.ts';
 import type { Logger } from '../telemetry/logger.ts';
-import { ProtocolError, failureOf, internalFailure, isShown, protocolFailure } from './status.ts';
+import { PassedOnFailure, ProtocolError, failureOf, internalFailure, isShown, protocolFailure } from './status.ts';
 import type { EncodedFailure } from './status.ts';
 
 /** Turns errors into what callers see. Shared by all calls of a server. */
@@ -23,6 +23,7 @@ export class FailureReporter {
   report(error: unknown, method: string, peer: string): EncodedFailure {
     const expected = error instanceof StoreError ? (error as StoreError) : undefined;
     if (expected !== undefined && isShown(expected)) return failureOf(expected);
+    if (error instanceof PassedOnFailure) return error.failure;
     if (error instanceof ProtocolError) return protocolFailure(error);
     const reference = randomUUID().slice(0, 8);
     this.#logger.error('a call failed with an internal error', { reference, method, peer, error });

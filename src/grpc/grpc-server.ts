@@ -5,6 +5,7 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { ServerOptions } from '@grpc/grpc-js';
 import { limits } from '../domain/limits.ts';
+import type { ClusterAdmin } from '../cluster/cluster-admin.ts';
 import type { InvariantViolation } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { EventPipeline } from '../pipeline/event-pipeline.ts';
@@ -16,8 +17,12 @@ import { ConnectionGate } from './connection-gate.ts';
 import type { BoundAddress } from './connection-gate.ts';
 import { directInterceptor, registerDirectMethods } from './direct-methods.ts';
 import { FailureReporter } from './failure-reporter.ts';
+import { Forwarder } from './forwarder.ts';
 import { Health } from './health.ts';
+import { LeaderConnections } from './leader-connections.ts';
+import type { ForwardTls } from './leader-connections.ts';
 import { directMethods } from './methods.ts';
+import type { ServedCluster } from './methods.ts';
 import { addReflection } from './reflection.ts';
 
 export type { BoundAddress } from './connection-gate.ts';
@@ -44,6 +49,10 @@ export interface GrpcServerOptions {
   readonly observer?: CallObserver;
   /** Gets a broken invariant; it must end the process. */
   readonly onFatal: (error: InvariantViolation) => void;
+  /** The cluster this server is a member of: appends go to its leader, and it can be asked about and changed. */
+  readonly cluster?: { readonly admin: ClusterAdmin; readonly forwardTls: ForwardTls | null };
+  /** What health checks answer from the start on, default true. See {@link GrpcServer.setServing}. */
+  readonly serving?: boolean;
   /** Default 10,000. */
   readonly maxConnections?: number;
   /** Calls at a time on one connection, default 10,000. Clients hold back the rest. */
@@ -54,7 +63,7 @@ export interface GrpcServerOptions {
 
 /** A gRPC server. */
 export interface GrpcServer {
-  /** Listens, and answers health checks with SERVING from then on. Rejects with the system's error (EADDRINUSE). */
+  /** Listens, and answers health checks with SERVING from then on, unless told otherwise. Rejects with the system's error (EADDRINUSE). */
   start(): Promise<BoundAddress>;
   /** Changes what health checks answer, for a pipeline that has stopped serving by itself. */
   setServing(serving: boolean): void;
@@ -68,6 +77,7 @@ export interface GrpcServer {
 }
 
 const eventStoreName = 'graveyar.v1.EventStore';
+const clusterName = 'graveyar.v1.Cluster';
 const healthName = 'grpc.health.v1.Health';
 
 /** A peer that does not answer a ping is gone: its calls are cancelled. */
@@ -77,20 +87,22 @@ const keepaliveTimeoutMillis = 20_000;
 /** Not listening yet. */
 export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
   const { pipeline, clock, logger, observer = noCallObserver } = options;
-  const health = new Health([eventStoreName]);
+  const cluster = clusterOf(options);
+  const services = cluster === null ? [eventStoreName] : [eventStoreName, clusterName];
+  const health = new Health(services);
   const context = new CallContext({
     clock,
     observer,
     failures: new FailureReporter(logger, options.onFatal),
     maxUnaryMillis: options.maxUnaryMillis ?? 60_000,
   });
-  const methods = directMethods(pipeline, health, context);
+  const methods = directMethods(pipeline, cluster, health, context);
   const server = new Server({
     ...channelOptions(options.maxStreamsPerConnection ?? 10_000),
     interceptors: [directInterceptor(methods)],
   });
   registerDirectMethods(server, methods);
-  addReflection(server, [eventStoreName, healthName]);
+  addReflection(server, [...services, healthName]);
   const injector = server.createConnectionInjector(credentials(options.tls));
   const gate = new ConnectionGate(
     options.maxConnections ?? 10_000,
@@ -114,11 +126,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     });
     await closed;
     cancel();
+    cluster?.forwarder.close();
   };
   return {
     async start() {
       const bound = await gate.listen(options.host, options.port);
-      health.setServing(true);
+      health.setServing(options.serving ?? true);
       return bound;
     },
     setServing: (serving) => {
@@ -129,6 +142,12 @@ export function createGrpcServer(options: GrpcServerOptions): GrpcServer {
     },
     stop: (graceMillis) => (stopped ??= stop(graceMillis)),
   };
+}
+
+function clusterOf({ cluster, clock }: GrpcServerOptions): ServedCluster | null {
+  if (cluster === undefined) return null;
+  const { admin, forwardTls } = cluster;
+  return { admin, forwarder: new Forwarder(admin, new LeaderConnections(forwardTls), clock) };
 }
 
 function channelOptions(maxStreams: number): ServerOptions {

@@ -3,12 +3,18 @@
  * and paths come from the generated services, so that a method without an entry here does not compile.
  */
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import type { Append, AppendResult } from '../domain/append.ts';
 import { limits } from '../domain/limits.ts';
 import type { EventPipeline } from '../pipeline/event-pipeline.ts';
+import type { ClusterAdmin } from '../cluster/cluster-admin.ts';
 import { encodeAppendResponse, encodeTransactionResponse } from './append-response.ts';
 import { readAppendEvent, readAppendTransaction } from './append-request.ts';
 import type { CallContext } from './call-context.ts';
+import { clusterMethods } from './cluster-methods.ts';
 import type { DirectMethod } from './direct-methods.ts';
+import { forwardedMethod } from './forwarded-method.ts';
+import type { Forwarder } from './forwarder.ts';
+import { ClusterService } from './gen/graveyar/v1/cluster.ts';
 import { EventStoreService } from './gen/graveyar/v1/event_store.ts';
 import { HealthService } from './gen/grpc/health/v1/health.ts';
 import { encodeHealth, readHealthRequest } from './health.ts';
@@ -18,6 +24,7 @@ import { readAllRequest, readStreamRequest } from './read-request.ts';
 import type { ServerCall } from './server-call.ts';
 import { SessionCall } from './session-call.ts';
 import type { SessionBounds } from './session-call.ts';
+import { SessionRelay } from './session-relay.ts';
 import { StreamingCall } from './streaming-call.ts';
 import type { StreamingMethod } from './streaming-call.ts';
 import { encodeSubscriptionMessage, readSubscribeRequest } from './subscribe-request.ts';
@@ -38,12 +45,38 @@ function streaming<Request, Message>(definition: StreamingMethod<Request, Messag
   return (base, context, name) => new StreamingCall(base, context, name, definition);
 }
 
-function eventStore(pipeline: EventPipeline): Record<keyof typeof EventStoreService, CallFactory> {
-  const append = pipeline.append.bind(pipeline);
+type Appends = Pick<
+  Record<keyof typeof EventStoreService, CallFactory>,
+  'appendEvent' | 'appendSession' | 'appendTransaction'
+>;
+
+/** Without a forwarder this server decides by itself. */
+function appends(pipeline: EventPipeline, forwarder: Forwarder | null): Appends {
+  const run = (append: Append, signal: AbortSignal): Promise<readonly AppendResult[]> =>
+    pipeline.append(append, signal);
+  const appendEvent = { read: readAppendEvent, run, encode: encodeAppendResponse };
+  const appendTransaction = { read: readAppendTransaction, run, encode: encodeTransactionResponse };
+  const session: CallFactory = (base, context, name) => new SessionCall(base, context, name, run, sessionBounds);
+  if (forwarder === null) {
+    return { appendEvent: unary(appendEvent), appendSession: session, appendTransaction: unary(appendTransaction) };
+  }
+  const { path } = EventStoreService.appendSession;
   return {
-    appendEvent: unary({ read: readAppendEvent, run: append, encode: encodeAppendResponse }),
-    appendSession: (base, context, name) => new SessionCall(base, context, name, append, sessionBounds),
-    appendTransaction: unary({ read: readAppendTransaction, run: append, encode: encodeTransactionResponse }),
+    appendEvent: unary(forwardedMethod(appendEvent, EventStoreService.appendEvent.path, forwarder, true)),
+    appendSession: (base, context, name) =>
+      forwarder.leads ? session(base, context, name) : new SessionRelay(base, context, name, path, forwarder),
+    appendTransaction: unary(
+      forwardedMethod(appendTransaction, EventStoreService.appendTransaction.path, forwarder, true),
+    ),
+  };
+}
+
+function eventStore(
+  pipeline: EventPipeline,
+  forwarder: Forwarder | null,
+): Record<keyof typeof EventStoreService, CallFactory> {
+  return {
+    ...appends(pipeline, forwarder),
     readStream: streaming({
       read: readStreamRequest,
       run: (request, signal) => pipeline.readStream(request, signal),
@@ -86,12 +119,25 @@ function healthChecks(health: Health): Record<keyof typeof HealthService, CallFa
   };
 }
 
-/** Every method of the server but reflection's. */
-export function directMethods(pipeline: EventPipeline, health: Health, context: CallContext): DirectMethod[] {
-  return [
-    ...bind(EventStoreService, eventStore(pipeline), context),
+/** The cluster that a server is a member of. */
+export interface ServedCluster {
+  readonly admin: ClusterAdmin;
+  readonly forwarder: Forwarder;
+}
+
+/** Every method of the server but reflection's. Without a cluster there is no Cluster service. */
+export function directMethods(
+  pipeline: EventPipeline,
+  cluster: ServedCluster | null,
+  health: Health,
+  context: CallContext,
+): DirectMethod[] {
+  const methods = [
+    ...bind(EventStoreService, eventStore(pipeline, cluster?.forwarder ?? null), context),
     ...bind(HealthService, healthChecks(health), context),
   ];
+  if (cluster === null) return methods;
+  return [...methods, ...bind(ClusterService, clusterMethods(cluster.admin, cluster.forwarder), context)];
 }
 
 interface MethodShape {

@@ -7,15 +7,17 @@
  * context hear of the beginning and of the end once each; `signal` is aborted when the call ends without success.
  */
 import { status as Code } from '@grpc/grpc-js';
-import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
+import type { Metadata, ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { StoreError } from '../domain/errors.ts';
+import { FORWARDED, REQUIRE_LEADER, says } from './call-facts.ts';
+import type { CallFacts } from './call-facts.ts';
 import type { CallContext, LiveCall } from './call-context.ts';
 import { asBuffer } from './request-reader.ts';
 import { OK, callStatus } from './status.ts';
 import type { CallStatus } from './status.ts';
 
 /** A call of one method. Also the listener that grpc-js tells what arrives. */
-export abstract class ServerCall implements LiveCall {
+export abstract class ServerCall implements LiveCall, CallFacts {
   readonly expiresAt: number | null = null;
   protected readonly context: CallContext;
   protected readonly method: string;
@@ -24,6 +26,7 @@ export abstract class ServerCall implements LiveCall {
   #controller: AbortController | null = null;
   #ended = false;
   #release: (() => void) | null = null;
+  #metadata: Metadata | null = null;
 
   /** `method` is the full name. The call is live from here on. */
   constructor(base: ServerInterceptingCallInterface, context: CallContext, method: string, startedAt: number) {
@@ -44,8 +47,27 @@ export abstract class ServerCall implements LiveCall {
   abstract drain(): void;
 
   /** The headers arrived. */
-  onReceiveMetadata(): void {
+  onReceiveMetadata(metadata: Metadata): void {
+    this.keepMetadata(metadata);
     this.readMore();
+  }
+
+  /** For {@link CallFacts}. */
+  protected keepMetadata(metadata: Metadata): void {
+    this.#metadata = metadata;
+  }
+
+  get requiresLeader(): boolean {
+    return says(this.#metadata, REQUIRE_LEADER);
+  }
+
+  get forwarded(): boolean {
+    return says(this.#metadata, FORWARDED);
+  }
+
+  get deadline(): number {
+    const deadline = this.#base.getDeadline();
+    return deadline instanceof Date ? deadline.getTime() : deadline;
   }
 
   /** The library ended the call: the caller went away, or its deadline passed. Also comes after every other end. */
@@ -124,8 +146,6 @@ export abstract class ServerCall implements LiveCall {
   }
 
   #deadlinePassed(): boolean {
-    const deadline = this.#base.getDeadline();
-    const millis = deadline instanceof Date ? deadline.getTime() : deadline;
-    return millis * 1000 <= this.context.clock.nowMicros();
+    return this.deadline * 1000 <= this.context.clock.nowMicros();
   }
 }

@@ -132,6 +132,17 @@ export class ProtocolError extends Error {
   }
 }
 
+/** What another member answered to a call that was passed on to it: the caller gets it unchanged. */
+export class PassedOnFailure extends Error {
+  override readonly name = 'PassedOnFailure';
+  readonly failure: EncodedFailure;
+
+  constructor(failure: EncodedFailure) {
+    super(failure.message);
+    this.failure = failure;
+  }
+}
+
 /** The failure that a caller gets for it. */
 export function protocolFailure(error: ProtocolError): EncodedFailure {
   const message = clip(error.message);

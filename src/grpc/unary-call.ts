@@ -4,13 +4,14 @@
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import { invalidArgument } from '../domain/validate-text.ts';
 import type { CallContext } from './call-context.ts';
+import type { CallFacts } from './call-facts.ts';
 import { ServerCall } from './server-call.ts';
 
 /** What a unary method does: validated request in, encoded answer out. */
 export interface UnaryMethod<Request, Response> {
   /** Decodes and validates. Throws StoreError. */
   readonly read: (message: Uint8Array) => Request;
-  readonly run: (request: Request, signal: AbortSignal) => Promise<Response>;
+  readonly run: (request: Request, signal: AbortSignal, call: CallFacts) => Promise<Response>;
   readonly encode: (response: Response) => Uint8Array;
 }
 
@@ -38,7 +39,7 @@ export class UnaryCall<Request, Response> extends ServerCall {
   onReceiveMessage(message: Uint8Array): void {
     try {
       const request = this.#definition.read(message);
-      this.#definition.run(request, this.signal).then(this.#answer, this.#refuse);
+      this.#definition.run(request, this.signal, this).then(this.#answer, this.#refuse);
     } catch (error) {
       this.fail(error);
     }

@@ -1,0 +1,21 @@
+/**
+ * What a chaos run asks of the product's cluster commands: how members are told of each other, who leads, and changes of the
+ * membership. The one place to adapt when those commands change.
+ */
+import type { Member } from './member.ts';
+
+/** The flags of a member of a static list; none for a single node. */
+export function clusterFlags(
+  name: string,
+  peerAddress: string,
+  all: readonly { readonly name: string; readonly peerAddress: string }[],
+): string[] {
+  if (all.length === 1) return [];
+  const list = all.map((member) => `${member.name}=${member.peerAddress}`).join(',');
+  return ['--name', name, '--peer-address', peerAddress, '--initial-members', list];
+}
+
+/** The member that leads, as far as a running one says. */
+export function leaderOf(members: readonly Member[]): Promise<Member | null> {
+  return Promise.resolve(members.length === 1 ? (members[0] ?? null) : null);
+}

@@ -1,0 +1,128 @@
+/**
+ * One member of the store under test: a real server process on a host, with its data directory. It can be killed, paused and
+ * started again. An end that nobody asked for is remembered.
+ */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { cleanEnvironment, graveyarArguments } from '../support/server-process.ts';
+import { within } from './within.ts';
+import type { Host } from './network/network.ts';
+
+export interface MemberOptions {
+  readonly name: string;
+  readonly host: Host;
+  readonly directory: string;
+  readonly dataDirectory: string;
+  readonly clientPort: number;
+  readonly peerPort: number;
+  readonly flags: readonly string[];
+}
+
+const START_MILLIS = 60_000;
+
+/** Started by {@link start}; its log goes to a file of its own. */
+export class Member {
+  readonly options: MemberOptions;
+  /** How the process ended by itself, in words; empty when it never did. */
+  readonly unexpectedEnds: string[] = [];
+  /** While true, the process may end by itself, as it does on a full disk. */
+  mayEnd = false;
+  #child: ChildProcess | null = null;
+  #exited: Promise<void> = Promise.resolve();
+  #expectEnd = false;
+  #paused = false;
+
+  constructor(options: MemberOptions) {
+    this.options = options;
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  get clientAddress(): string {
+    return `${this.options.host.address}:${this.options.clientPort}`;
+  }
+
+  get peerAddress(): string {
+    return `${this.options.host.address}:${this.options.peerPort}`;
+  }
+
+  get running(): boolean {
+    return this.#child !== null;
+  }
+
+  /** Starts the process; resolves when it runs, which is before it serves. Does nothing when it runs. */
+  async start(): Promise<void> {
+    if (this.#child !== null) return;
+    const { host, directory, dataDirectory, clientPort, flags, name } = this.options;
+    const own = ['--data-directory', dataDirectory, '--host', host.address, '--port', String(clientPort)];
+    const fixed = [...own, '--metrics-host', host.address, '--metrics-port', '0', '--log-format', 'json'];
+    const [program = '', ...args] = [
+      ...host.prefix,
+      process.execPath,
+      ...graveyarArguments('serve', ...fixed, ...flags),
+    ];
+    const log = createWriteStream(join(directory, `${name}.log`), { flags: 'a' });
+    const child = spawn(program, args, { env: cleanEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.pipe(log);
+    // A run that is interrupted leaves no process behind.
+    const orphaned = (): boolean => child.kill('SIGKILL');
+    process.once('exit', orphaned);
+    this.#child = child;
+    this.#expectEnd = false;
+    this.#exited = new Promise((resolve) => {
+      child.once('close', (code, signal) => {
+        process.removeListener('exit', orphaned);
+        this.#child = null;
+        this.#paused = false;
+        if (!this.#expectEnd && !this.mayEnd)
+          this.unexpectedEnds.push(`${name} ended by itself: ${String(code ?? signal)}`);
+        resolve();
+      });
+    });
+    await within(
+      START_MILLIS,
+      `${name} to be started`,
+      new Promise((resolve, reject) => {
+        child.once('spawn', () => resolve(undefined));
+        child.once('error', reject);
+      }),
+    );
+  }
+
+  /** kill -9, and the end. */
+  async kill(): Promise<void> {
+    this.#expectEnd = true;
+    this.#child?.kill('SIGKILL');
+    await this.#exited;
+  }
+
+  /** SIGTERM, and the end; killed when it takes longer than `millis`, which resolves with false. */
+  async stop(millis: number): Promise<boolean> {
+    this.#expectEnd = true;
+    if (this.#paused) this.resume();
+    this.#child?.kill('SIGTERM');
+    try {
+      await within(millis, `${this.name} to stop`, this.#exited);
+      return true;
+    } catch {
+      await this.kill();
+      return false;
+    }
+  }
+
+  /** SIGSTOP. */
+  pause(): void {
+    this.#paused = true;
+    this.#child?.kill('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  resume(): void {
+    this.#paused = false;
+    this.#child?.kill('SIGCONT');
+  }
+}

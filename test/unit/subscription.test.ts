@@ -124,6 +124,50 @@ describe('where a subscription begins', () => {
     ]);
   });
 
+  it('at the end: without what was acknowledged before, though it is applied here later', async () => {
+    open({}, storeWith(store, { readBarrier: () => write('a', 2) }));
+    const { signal } = new AbortController();
+    for (const target of [
+      { kind: 'all', filter: null, start: end },
+      { kind: 'stream', streamId: 'a', start: end },
+    ] as const) {
+      const messages = subscriptions.subscribe(target, signal)[Symbol.asyncIterator]();
+      const first = messages.next();
+      expect((await first).value).toMatchObject({ kind: 'confirmed' });
+      const before = store.appliedEnd;
+      expect((await messages.next()).value).toEqual({ kind: 'caught-up', position: before - 1 });
+      await write('a', 1);
+      expect((await messages.next()).value).toMatchObject({
+        kind: 'events',
+        batch: { count: 1, lastPosition: before },
+      });
+      await messages.return?.();
+    }
+  });
+
+  it('at the end: not at all when what was acknowledged cannot be known in time', async () => {
+    const asked: AbortSignal[] = [];
+    const readBarrier = (signal: AbortSignal): Promise<void> => {
+      asked.push(signal);
+      return new Promise(() => undefined);
+    };
+    open({ endWaitMillis: 3000 }, storeWith(store, { readBarrier }));
+    const one = toAll(end);
+    const { came } = await waiting(one);
+    clock.advance(3000);
+    await came;
+    expect(one.failure).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+    const two = toAll(end);
+    const gone = await waiting(two);
+    two.abort.abort(new Error('gone'));
+    await gone.came;
+    expect(two.failure?.message).toBe('gone');
+    expect(asked.map(({ aborted }) => aborted)).toEqual([true, true]);
+    expect(subscriptions.gauges().subscribers).toBe(0);
+    // Whoever says where to begin does not depend on it.
+    for (const start of [beginning, after(0)]) expect(await toAll(start).pull()).toMatchObject({ kind: 'confirmed' });
+  });
+
   it('at the end of a stream that does not exist yet', async () => {
     await write('b', 1);
     const one = toStream('a', end);

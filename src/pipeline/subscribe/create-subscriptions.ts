@@ -1,5 +1,5 @@
 /**
- * Subscriptions, stage by stage: begin (bounded) -> filter -> subscription -> messages. A message is made when it is asked for;
+ * Subscriptions, stage by stage: begin (bounded) -> filter -> consistency (from the end) -> subscription -> messages. A message is made when it is asked for;
  * when the caller aborts, or the server stops, everything is let go of at once, asked for or not.
  */
 import type { CompiledFilter } from '../../domain/compiled-filter.ts';
@@ -7,6 +7,7 @@ import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Store } from '../../storage/store.ts';
 import { type SubscriptionObserver, noSubscriptionObserver } from '../../telemetry/subscription-observer.ts';
 import type { EventPipeline, SubscriptionMessage, SubscriptionTarget } from '../event-pipeline.ts';
+import { awaitConsistency } from '../read/consistency.ts';
 import { Operations } from '../read/operation.ts';
 import { FilterRegistry } from './filter-registry.ts';
 import { LiveHub } from './live-hub.ts';
@@ -37,6 +38,14 @@ export interface SubscriptionOptions {
   readonly observer?: SubscriptionObserver;
 }
 
+/** A subscription's lifetime, and what it uses meanwhile. */
+interface Begun {
+  readonly filter: CompiledFilter | null;
+  /** Aborted when the caller goes away or the server stops. */
+  readonly signal: AbortSignal;
+  readonly close: () => void;
+}
+
 /**
  * Subscriptions over `store`, which stays the caller's; listens to it from now on, until `stop`. Settings not given are the
  * defaults of `subscription-settings.ts`; each has to be at least 1.
@@ -50,8 +59,8 @@ export function createSubscriptions(store: Store, options: SubscriptionOptions =
   const filters = new FilterRegistry(settings.maxRegexInstructions);
   let begun = 0;
 
-  /** Begins one. `close` ends it with a reason and gives back what it used; calling it again does nothing. */
-  function begin(target: SubscriptionTarget, signal: AbortSignal): { subscription: Subscription; close: () => void } {
+  /** Begins one. `close` gives back what it used, as the abort of its signal does; calling it again does nothing. */
+  function begin(target: SubscriptionTarget, signal: AbortSignal): Begun {
     const operation = operations.begin(signal);
     let filter: CompiledFilter | null = null;
     try {
@@ -60,30 +69,46 @@ export function createSubscriptions(store: Store, options: SubscriptionOptions =
       operation.end();
       throw error;
     }
-    const subscription = new Subscription(context, `subscription-${++begun}`, target, filter);
     let open = true;
     const close = (): void => {
       if (!open) return;
       open = false;
-      const reason: unknown = operation.signal.reason;
-      subscription.end(reason instanceof Error ? reason : new Error('the subscription was ended', { cause: reason }));
       if (filter !== null) filters.release(filter);
       operation.end();
       observer.subscribers(operations.active);
     };
     operation.signal.addEventListener('abort', close, { once: true });
     observer.subscribers(operations.active);
-    return { subscription, close };
+    return { filter, signal: operation.signal, close };
+  }
+
+  /** Ends the subscription when `signal` is aborted. Returns how to end it otherwise. */
+  function endWith(subscription: Subscription, signal: AbortSignal): () => void {
+    const end = (): void => {
+      const reason: unknown = signal.reason;
+      subscription.end(reason instanceof Error ? reason : new Error('the subscription was ended', { cause: reason }));
+    };
+    signal.addEventListener('abort', end, { once: true });
+    return end;
   }
 
   async function* subscribe(
     target: SubscriptionTarget,
-    signal: AbortSignal,
+    caller: AbortSignal,
   ): AsyncGenerator<SubscriptionMessage, never, undefined> {
-    const { subscription, close } = begin(target, signal);
+    const { filter, signal, close } = begin(target, caller);
+    let end: (() => void) | null = null;
     try {
+      // What was acknowledged before is behind the end, also when it is not applied here yet.
+      if (target.start.kind === 'end') {
+        await awaitConsistency(store, clock, { kind: 'linearizable' }, settings.endWaitMillis, signal);
+      }
+      signal.throwIfAborted();
+      const subscription = new Subscription(context, `subscription-${++begun}`, target, filter);
+      end = endWith(subscription, signal);
       for (;;) yield await subscription.next();
     } finally {
+      end?.();
       close();
     }
   }

@@ -22,6 +22,8 @@ export interface SubscriptionSettings {
   /** Positions between a catch-up and the live events from which on live events are kept meanwhile. */
   readonly attachWithin: number;
   readonly maxBatchBytes: number;
+  /** How long a subscription from the end waits for what was acknowledged before it; then DEADLINE_EXCEEDED. */
+  readonly endWaitMillis: number;
 }
 
 const MiB = 1024 * 1024;
@@ -36,6 +38,7 @@ export const defaultSubscriptionSettings: SubscriptionSettings = {
   checkpointMillis: 10_000,
   attachWithin: 4096,
   maxBatchBytes: limits.responseBytes,
+  endWaitMillis: 10_000,
 };
 
 /** The defaults with some replaced. All are at least 1. */

@@ -357,7 +357,7 @@ export interface SubscribeRequest_AllTarget {
     | undefined;
 }
 
-/** Only what comes next. */
+/** Only what comes next: nothing that was acknowledged before the call, and everything acknowledged after `confirmed`. */
 export interface SubscribeRequest_FromEnd {
 }
 

@@ -6,7 +6,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLocalStore } from '../../src/cluster/open-local-store.ts';
+import { openReplicatedStore } from '../../src/cluster/open-replicated-store.ts';
 import type { Append } from '../../src/domain/append.ts';
 import { validateStreamAppend } from '../../src/domain/validate-append.ts';
 import { AppendPipeline } from '../../src/pipeline/append/append-pipeline.ts';
@@ -98,7 +98,7 @@ for (const workload of WORKLOADS) {
 }
 const directory = await mkdtemp(join(tmpdir(), 'graveyar-bench-'));
 try {
-  const local = await openLocalStore(join(directory, 'data'));
+  const { store: local } = await openReplicatedStore(join(directory, 'data'));
   for (const workload of WORKLOADS) await measure('local', local, workload);
   await local.close();
 } finally {

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openLocalStore } from '../../src/cluster/open-local-store.ts';
+import { openReplicatedStore } from '../../src/cluster/open-replicated-store.ts';
 import { createGrpcServer } from '../../src/grpc/grpc-server.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { createPipeline } from '../../src/pipeline/create-pipeline.ts';
@@ -14,7 +14,7 @@ process.on('exit', () => {
 });
 process.stdin.on('end', () => process.exit(0)).resume();
 const server = createGrpcServer({
-  pipeline: createPipeline(await openLocalStore(join(directory, 'data'))),
+  pipeline: createPipeline((await openReplicatedStore(join(directory, 'data'))).store),
   logger: silentLogger,
   clock: systemClock,
   host: '127.0.0.1',

@@ -1,6 +1,6 @@
 // The append contract, embedded, over each store.
 import { join } from 'node:path';
-import { openLocalStore } from '../../src/cluster/open-local-store.ts';
+import { openReplicatedStore } from '../../src/cluster/open-replicated-store.ts';
 import { createPipeline } from '../../src/pipeline/create-pipeline.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import type { Store } from '../../src/storage/store.ts';
@@ -24,5 +24,5 @@ appendContract('memory', async () => subjectOn(await MemoryStore.open(), () => P
 
 appendContract('local disk', async () => {
   const directory = await temporaryDirectory();
-  return subjectOn(await openLocalStore(join(directory.path, 'data')), directory.remove);
+  return subjectOn((await openReplicatedStore(join(directory.path, 'data'))).store, directory.remove);
 });

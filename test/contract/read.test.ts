@@ -1,6 +1,6 @@
 // The contracts of reads and subscriptions, embedded, over each store.
 import { join } from 'node:path';
-import { openLocalStore } from '../../src/cluster/open-local-store.ts';
+import { openReplicatedStore } from '../../src/cluster/open-replicated-store.ts';
 import { createPipeline } from '../../src/pipeline/create-pipeline.ts';
 import { MemoryStore } from '../../src/storage/memory-store.ts';
 import type { Store } from '../../src/storage/store.ts';
@@ -23,7 +23,7 @@ function subjectOn(store: Store, release: () => Promise<void>) {
 const onMemory = async () => subjectOn(await MemoryStore.open(), () => Promise.resolve());
 const onDisk = async () => {
   const directory = await temporaryDirectory();
-  return subjectOn(await openLocalStore(join(directory.path, 'data')), directory.remove);
+  return subjectOn((await openReplicatedStore(join(directory.path, 'data'))).store, directory.remove);
 };
 
 readContract('memory', onMemory);

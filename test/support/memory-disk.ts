@@ -2,12 +2,12 @@
  * A disk in memory for a whole store: the log's file system, and a state that may lose what was not flushed. Lets a test take
  * the power away and open the store again.
  */
-import { openStoreAt } from '../../src/cluster/open-local-store.ts';
-import type { OpenLocalStoreOptions } from '../../src/cluster/open-local-store.ts';
-import type { LocalStore } from '../../src/cluster/local-store.ts';
+import { openMemberAt } from '../../src/cluster/open-replicated-store.ts';
+import type { OpenReplicatedStoreOptions, ReplicatedNode } from '../../src/cluster/replicated-node.ts';
 import { StoreError } from '../../src/domain/errors.ts';
 import type { KeyValue, WriteBatch } from '../../src/storage/key-value/key-value.ts';
 import { MemoryKeyValue } from '../../src/storage/key-value/memory-key-value.ts';
+import type { Store } from '../../src/storage/store.ts';
 import { MemoryFileSystem, seededRandom } from './memory-file-system.ts';
 
 const LOG = '/data/log';
@@ -22,8 +22,11 @@ export class MemoryDisk {
   #flushed = 0;
   #created = false;
   #off = false;
+  readonly memberId: number;
+  #clusterId: string | null = null;
 
-  constructor(seed: number) {
+  constructor(seed: number, memberId = 1) {
+    this.memberId = memberId;
     this.fileSystem = new MemoryFileSystem(seed);
     this.#random = seededRandom(seed + 1);
   }
@@ -33,21 +36,35 @@ export class MemoryDisk {
     return this.#writes.length - this.#flushed;
   }
 
-  /** Opens the store that lies here. */
-  async open(options: OpenLocalStoreOptions = {}): Promise<LocalStore> {
+  /** Opens the store of a single node that lies here. */
+  async open(options: OpenReplicatedStoreOptions = {}): Promise<Store> {
+    return (await this.openMember(options)).store;
+  }
+
+  /** Opens the member that lies here; a new disk is a new member of the id that the disk was made with. */
+  async openMember(options: OpenReplicatedStoreOptions = {}): Promise<ReplicatedNode> {
     const createLog = !this.#created;
     if (createLog) await this.fileSystem.makeDirectory(LOG);
     this.#created = true;
+    const { beginning = { kind: 'alone' } } = options;
+    if (createLog && beginning.kind === 'alone') this.#clusterId = `cluster-of-${this.memberId}`;
     const places = {
       fileSystem: this.fileSystem,
       logPath: LOG,
       logId: 7,
       createLog,
       statePath: '/data/state',
+      memberId: this.memberId,
+      clusterId: this.#clusterId,
+      joinCluster: (clusterId: string) => {
+        this.#clusterId = clusterId;
+        return Promise.resolve();
+      },
       openState: () => this.#openState(),
       release: () => Promise.resolve(),
+      newClusterId: () => `founded-by-${this.memberId}`,
     };
-    return openStoreAt(places, { segmentBytes: 64 * 1024, ...options });
+    return openMemberAt(places, { segmentBytes: 64 * 1024, ...options });
   }
 
   /**

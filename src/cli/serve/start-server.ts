@@ -3,7 +3,7 @@
  * was started is stopped again when a later step fails. Knows every part and none of their work.
  */
 import { readFileSync } from 'node:fs';
-import { openLocalStore } from '../../cluster/open-local-store.ts';
+import { openReplicatedStore } from '../../cluster/open-replicated-store.ts';
 import type { Settings } from '../../config/settings.ts';
 import { createGrpcServer } from '../../grpc/grpc-server.ts';
 import type { GrpcServer, ServerTls } from '../../grpc/grpc-server.ts';
@@ -49,11 +49,11 @@ export async function startServer(settings: Settings, context: ServerContext): P
     const metrics = await listen(http, 'metrics', settings.metricsHost, settings.metricsPort);
     started.push(() => http.stop());
 
-    const store = await openLocalStore(settings.dataDirectory, {
+    const { store } = await openReplicatedStore(settings.dataDirectory, {
       clock,
       logger,
       segmentBytes: settings.segmentSize,
-      trimBytes: settings.logSize,
+      settings: { trimBytes: settings.logSize },
     });
     started.push(() => store.close());
     registry.addSource('store_', () => store.gauges());

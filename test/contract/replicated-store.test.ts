@@ -1,8 +1,9 @@
-// The store of one node: the store contract on local disk and on a disk in memory, and what is the directory's alone.
+// The store of a cluster of one: the store contract on local disk and on a disk in memory, and what is the directory's alone.
 import { mkdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { openLocalStore } from '../../src/cluster/open-local-store.ts';
+import { openReplicatedStore } from '../../src/cluster/open-replicated-store.ts';
+import type { Store } from '../../src/storage/store.ts';
 import { AppendPipeline } from '../../src/pipeline/append/append-pipeline.ts';
 import { append } from '../support/events.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
@@ -12,17 +13,21 @@ import { storeContract } from './store.contract.ts';
 const SIGNAL = new AbortController().signal;
 const SMALL = { segmentBytes: 1024 * 1024 };
 
+async function openStore(path: string, options = SMALL): Promise<Store> {
+  return (await openReplicatedStore(path, options)).store;
+}
+
 storeContract(
   'one node on local disk',
   async () => {
     const directory = await temporaryDirectory();
     const path = join(directory.path, 'data');
-    let store = await openLocalStore(path, SMALL);
+    let store = await openStore(path, SMALL);
     return {
       store,
       reopen: async () => {
         await store.close();
-        store = await openLocalStore(path, SMALL);
+        store = await openStore(path, SMALL);
         return store;
       },
       dispose: async () => {
@@ -54,10 +59,10 @@ describe('a data directory', () => {
   it('is open in one store at a time', async () => {
     const directory = await temporaryDirectory();
     const path = join(directory.path, 'data');
-    const store = await openLocalStore(path, SMALL);
-    await expect(openLocalStore(path, SMALL)).rejects.toMatchObject({ code: 'STORAGE_LOCKED' });
+    const store = await openStore(path, SMALL);
+    await expect(openStore(path, SMALL)).rejects.toMatchObject({ code: 'STORAGE_LOCKED' });
     await store.close();
-    await (await openLocalStore(path, SMALL)).close();
+    await (await openStore(path, SMALL)).close();
     await directory.remove();
   });
 
@@ -66,7 +71,7 @@ describe('a data directory', () => {
     const path = join(directory.path, 'data');
     const original: unknown[] = [];
     for (const life of [0, 1, 2]) {
-      const store = await openLocalStore(path, SMALL);
+      const store = await openStore(path, SMALL);
       const pipeline = new AppendPipeline(store);
       const answers = await Promise.all(
         Array.from({ length: 50 }, (_, n) => pipeline.append(append(`s${n % 5}`, [n], { kind: 'any' }), SIGNAL)),
@@ -85,7 +90,7 @@ describe('a data directory', () => {
   it('that lost its log, or its state behind a cut, is refused, and left as it is', async () => {
     const directory = await temporaryDirectory();
     const path = join(directory.path, 'data');
-    const store = await openLocalStore(path, SMALL);
+    const store = await openStore(path, SMALL);
     const pipeline = new AppendPipeline(store);
     await pipeline.append(append('s', [1]), SIGNAL);
     await pipeline.stop();
@@ -93,11 +98,11 @@ describe('a data directory', () => {
     for (const part of ['log', 'state']) {
       await rename(join(path, part), join(directory.path, 'aside'));
       await mkdir(join(path, part));
-      await expect(openLocalStore(path, SMALL)).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
+      await expect(openStore(path, SMALL)).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
       await rm(join(path, part), { recursive: true });
       await rename(join(directory.path, 'aside'), join(path, part));
     }
-    const again = await openLocalStore(path, SMALL);
+    const again = await openStore(path, SMALL);
     expect(again.appliedEnd).toBe(1);
     await again.close();
     await directory.remove();

@@ -1,12 +1,12 @@
 // The store of one node on a disk that loses what was not synced: restarts, crashes, damage and failures.
 import { describe, expect, it } from 'vitest';
-import type { LocalStore } from '../../src/cluster/local-store.ts';
-import type { OpenLocalStoreOptions } from '../../src/cluster/open-local-store.ts';
+import type { OpenReplicatedStoreOptions } from '../../src/cluster/replicated-node.ts';
 import type { AppendResult } from '../../src/domain/append.ts';
 import { StoreError } from '../../src/domain/errors.ts';
 import { AppendPipeline } from '../../src/pipeline/append/append-pipeline.ts';
 import { encodeGroup } from '../../src/storage/group.ts';
 import type { EncodedGroup } from '../../src/storage/group.ts';
+import type { CommitOutcome, Store } from '../../src/storage/store.ts';
 import { append, part, proposed, transaction } from '../support/events.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { seededRandom } from '../support/memory-file-system.ts';
@@ -20,7 +20,7 @@ interface Line {
 }
 
 /** Every event, in order, having checked that positions are dense. */
-async function contents(store: LocalStore): Promise<Line[]> {
+async function contents(store: Store): Promise<Line[]> {
   const lines: Line[] = [];
   for await (const chunk of store.readAll(0, 'forwards')) {
     for (const one of chunk) {
@@ -35,19 +35,46 @@ async function contents(store: LocalStore): Promise<Line[]> {
   return lines;
 }
 
-/** A group of single events for stream `s`, continuing where `store` ends. */
-function nextGroup(store: LocalStore, ids: readonly number[], bytes = 10): EncodedGroup {
-  const { nextPosition } = store.tail();
-  return encodeGroup(
-    ids.map((id, n) => ({
-      streamId: 's',
-      streamNumber: 0,
-      firstRevision: nextPosition + n,
-      firstPosition: nextPosition + n,
-      createdAt: 1 + nextPosition + n,
-      events: [proposed(id, { data: new Uint8Array(bytes).fill(id) })],
-    })),
-  );
+/** Groups of single events for the stream `s`, each continuing the one before. */
+class Writer {
+  readonly store: Store;
+  readonly #epoch: number;
+  #next: number;
+
+  private constructor(store: Store, epoch: number, next: number) {
+    this.store = store;
+    this.#epoch = epoch;
+    this.#next = next;
+  }
+
+  static async over(store: Store): Promise<Writer> {
+    const { epoch, nextPosition } = await store.grant(SIGNAL);
+    return new Writer(store, epoch, nextPosition);
+  }
+
+  group(ids: readonly number[], bytes = 10): EncodedGroup {
+    const next = this.#next;
+    return encodeGroup(
+      ids.map((id, n) => ({
+        streamId: 's',
+        streamNumber: 0,
+        firstRevision: next + n,
+        firstPosition: next + n,
+        createdAt: 1 + next + n,
+        events: [proposed(id, { data: new Uint8Array(bytes).fill(id) })],
+      })),
+    );
+  }
+
+  commit(ids: readonly number[], bytes = 10): Promise<CommitOutcome> {
+    const group = this.group(ids, bytes);
+    this.#next += ids.length;
+    return this.store.commit(group, this.#epoch);
+  }
+
+  commitGroup(group: EncodedGroup): Promise<CommitOutcome> {
+    return this.store.commit(group, this.#epoch);
+  }
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -63,14 +90,16 @@ describe('a restart', () => {
   it('after closing has everything, and nothing to replay', async () => {
     const disk = new MemoryDisk(1);
     const store = await disk.open();
-    await store.commit(nextGroup(store, [1, 2]));
-    await store.commit(nextGroup(store, [3]));
+    const writer = await Writer.over(store);
+    await writer.commit([1, 2]);
+    await writer.commit([3]);
     await store.close();
     const again = await disk.open();
     expect((await contents(again)).map(({ revision }) => revision)).toEqual([0, 1, 2]);
-    expect(await again.grant()).toMatchObject({ nextPosition: 3, lastCreatedAt: 3 });
-    expect((await again.gauges()).get('log_entries')).toBe(0);
-    await again.commit(nextGroup(again, [4]));
+    expect(await again.grant(SIGNAL)).toMatchObject({ nextPosition: 3, lastCreatedAt: 3 });
+    // The one is the entry that every leader begins its term with.
+    expect((await again.gauges()).get('log_entries')).toBe(1);
+    await (await Writer.over(again)).commit([4]);
     await again.close();
   });
 
@@ -80,12 +109,13 @@ describe('a restart', () => {
       const random = seededRandom(seed);
       let answered = 0;
       for (let life = 0; life < 4; life++) {
-        const store = await disk.open({ trimBytes: 20_000 });
+        const store = await disk.open({ settings: { trimBytes: 20_000 } });
+        const writer = await Writer.over(store);
         const found = (await contents(store)).length;
         expect(found, `seed ${seed}: events answered`).toBeGreaterThanOrEqual(answered);
         answered = found;
         const commits = Array.from({ length: 1 + Math.floor(random() * 40) }, (_, n) =>
-          store.commit(nextGroup(store, [n], 1 + Math.floor(random() * 2000))).then(
+          writer.commit([n], 1 + Math.floor(random() * 2000)).then(
             () => (answered = Math.max(answered, found + n + 1)),
             () => undefined,
           ),
@@ -101,7 +131,8 @@ describe('a restart', () => {
   it('replays what the state lost', async () => {
     const disk = new MemoryDisk(3);
     const store = await disk.open();
-    for (let n = 0; n < 50; n++) await store.commit(nextGroup(store, [n]));
+    const writer = await Writer.over(store);
+    for (let n = 0; n < 50; n++) await writer.commit([n]);
     await store.waitForApplied(50, SIGNAL);
     disk.powerOff();
     await store.close().catch(() => undefined);
@@ -114,8 +145,9 @@ describe('a restart', () => {
 
   it('is refused when the log was cut behind what the state lost', async () => {
     const disk = new MemoryDisk(3);
-    const store = await disk.open({ trimBytes: 1000 });
-    for (let n = 0; n < 50; n++) await store.commit(nextGroup(store, [n], 1000));
+    const store = await disk.open({ settings: { trimBytes: 1000 } });
+    const writer = await Writer.over(store);
+    for (let n = 0; n < 50; n++) await writer.commit([n], 1000);
     await store.close();
     disk.loseState();
     expect(await codeOf(disk.open())).toBe('STORAGE_CORRUPT');
@@ -125,11 +157,12 @@ describe('a restart', () => {
 describe('the log', () => {
   it('is cut behind a flush of the state, and stays bounded', async () => {
     const disk = new MemoryDisk(5);
-    const options: OpenLocalStoreOptions = { trimBytes: 100_000, segmentBytes: 64 * 1024 };
+    const options: OpenStoreOptions = { settings: { trimBytes: 100_000 }, segmentBytes: 64 * 1024 };
     const store = await disk.open(options);
+    const writer = await Writer.over(store);
     let largest = 0;
     for (let n = 0; n < 400; n++) {
-      await store.commit(nextGroup(store, [n], 10_000));
+      await writer.commit([n], 10_000);
       largest = Math.max(largest, (await store.gauges()).get('log_bytes') ?? 0);
     }
     expect(largest).toBeLessThan(1_000_000);
@@ -145,18 +178,19 @@ describe('the log', () => {
 describe('commits', () => {
   it('are durable when answered, applied soon after, in order, and heard of once each', async () => {
     const store = await new MemoryDisk(2).open();
+    const writer = await Writer.over(store);
     const heard: number[] = [];
     const stop = store.onApplied((appends) => {
       for (const one of appends) heard.push(one.firstPosition);
       expect(store.appliedEnd).toBe(heard.length);
     });
     const commits: Promise<unknown>[] = [];
-    for (let n = 0; n < 100; n++) commits.push(store.commit(nextGroup(store, [n])));
+    for (let n = 0; n < 100; n++) commits.push(writer.commit([n]));
     expect(await Promise.all(commits)).toEqual(Array(100).fill('committed'));
     await store.waitForApplied(100, SIGNAL);
     expect(heard).toEqual(Array.from({ length: 100 }, (_, n) => n));
     stop();
-    await store.commit(nextGroup(store, [100]));
+    await writer.commit([100]);
     await store.readBarrier(SIGNAL);
     expect(store.appliedEnd).toBe(101);
     expect(heard).toHaveLength(100);
@@ -166,10 +200,11 @@ describe('commits', () => {
   it('that do not follow the tail lose the race, and leave no trace', async () => {
     const disk = new MemoryDisk(2);
     const store = await disk.open();
-    const rival = nextGroup(store, [2]);
-    expect(await store.commit(nextGroup(store, [1]))).toBe('committed');
-    const onTop = nextGroup(store, [3]);
-    const commits = [store.commit(rival), store.commit(onTop)];
+    const writer = await Writer.over(store);
+    const rival = writer.group([2]);
+    expect(await writer.commit([1])).toBe('committed');
+    const onTop = writer.group([3]);
+    const commits = [writer.commitGroup(rival), writer.commitGroup(onTop)];
     expect(await Promise.all(commits)).toEqual(['lost-race', 'lost-race']);
     await store.close();
     const again = await disk.open();
@@ -177,19 +212,13 @@ describe('commits', () => {
     await again.close();
   });
 
-  it('are held back while too much is not applied', async () => {
-    const store = await new MemoryDisk(2).open({ applier: { maxBacklogBytes: 1 } });
-    await store.commit(nextGroup(store, [1]));
-    expect(store.appliedEnd).toBe(1);
-    await store.close();
-  });
-
   it('and reads are refused after closing', async () => {
     const store = await new MemoryDisk(2).open();
-    const group = nextGroup(store, [1]);
+    const writer = await Writer.over(store);
+    const group = writer.group([1]);
     await store.close();
     await store.close();
-    expect(await codeOf(store.commit(group))).toBe('NOT_SERVING');
+    expect(await codeOf(writer.commitGroup(group))).toBe('NOT_SERVING');
     expect(await codeOf(store.loadForDecision({ streams: new Map(), conditions: [] }))).toBe('NOT_SERVING');
     expect(await codeOf(store.waitForApplied(1, SIGNAL))).toBe('NOT_SERVING');
   });
@@ -198,8 +227,9 @@ describe('commits', () => {
 describe('a barrier', () => {
   it('waits for all that was committed before, and can be aborted', async () => {
     const store = await new MemoryDisk(2).open();
+    const writer = await Writer.over(store);
     for (let n = 0; n < 20; n++) {
-      await store.commit(nextGroup(store, [n]));
+      await writer.commit([n]);
       await store.readBarrier(SIGNAL);
       expect(store.appliedEnd).toBe(n + 1);
     }
@@ -217,18 +247,19 @@ describe('a failed disk', () => {
     for (let operation = 1; operation <= 12; operation++) {
       const disk = new MemoryDisk(operation);
       const store = await disk.open();
+      const writer = await Writer.over(store);
       disk.fileSystem.failAt(disk.fileSystem.operations + operation);
       let answered = 0;
       let failures = 0;
       for (let n = 0; n < 30 && failures === 0; n++) {
-        await store.commit(nextGroup(store, [n])).then(
+        await writer.commit([n]).then(
           () => (answered += 1),
           () => (failures += 1),
         );
       }
       expect(failures, `operation ${operation} fails a commit`).toBe(1);
       expect(await codeOf(store.failed)).toBe('STORAGE_IO');
-      expect(await codeOf(store.commit(nextGroup(store, [99])))).toBe('STORAGE_IO');
+      expect(await codeOf(writer.commit([99]))).toBe('STORAGE_IO');
       expect(await codeOf(store.waitForApplied(1000, SIGNAL))).toBe('STORAGE_IO');
       await store.close().catch(() => undefined);
       disk.crash();
@@ -246,7 +277,8 @@ describe('the pipeline on a store that crashes', () => {
       const random = seededRandom(seed);
       const answers = new Map<number, AppendResult>();
       for (let life = 0; life < 3; life++) {
-        const store = await disk.open({ trimBytes: 10_000 });
+        const store = await disk.open({ settings: { trimBytes: 10_000 } });
+        const writer = await Writer.over(store);
         const pipeline = new AppendPipeline(store);
         const asked = Array.from({ length: 40 }, async (_, n) => {
           const streamId = `s${n % 3}`;
@@ -267,6 +299,7 @@ describe('the pipeline on a store that crashes', () => {
         disk.crash();
       }
       const store = await disk.open();
+      const writer = await Writer.over(store);
       const lines = await contents(store);
       for (const [n, { firstPosition, lastPosition }] of answers) {
         expect([lines[firstPosition]?.id, lines[lastPosition]?.id]).toEqual([

@@ -2,6 +2,7 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -155,6 +156,41 @@ describe('damaged segment log', () => {
       flip(lastSegment, offset, offset % 8);
       expectClear(await start());
     }
+  });
+
+  it('reads on behind a damaged mark, which has no record, in the middle and in front of the last group', async () => {
+    const log = await SegmentLog.open({
+      fileSystem: nodeFileSystem,
+      directory,
+      logId: LOG_ID,
+      segmentBytes: SEGMENT_BYTES,
+      visit: () => undefined,
+    });
+    const texts = Array.from({ length: 6 }, (_, i) => `record ${i} `.padEnd(40, 'x'));
+    const offsets: number[] = [];
+    for (const text of texts) {
+      const { offsets: own } = await log.append([[Buffer.from(text)]]);
+      offsets.push(own[0] ?? 0);
+      // In the next turn the log is idle, and takes a mark; the next group goes behind it.
+      await setImmediate();
+      log.confirm();
+      await setImmediate();
+    }
+    const image = save();
+    await log.close();
+    const file = `${directory}/0000000001.segment`;
+    for (const [i, group] of offsets.entries()) {
+      if (i === 0) continue;
+      expect(group - (offsets[i - 1] ?? 0), 'a record and a mark').toBe(64 + 24);
+      for (let byte = group - 24; byte < group; byte++) {
+        restore(image);
+        flip(file, byte, byte % 8);
+        expect(await start(), `byte ${byte} of the mark before record ${i + 1}`).toEqual(texts);
+      }
+    }
+    restore(image);
+    for (let byte = (offsets[5] ?? 0) - 24; byte < (offsets[5] ?? 0) + 30; byte++) flip(file, byte, 3);
+    expect(await start(), 'mark and last group are gone').toEqual(texts.slice(0, 5));
   });
 
   it('keeps the prefix or refuses for a flipped bit anywhere', async () => {

@@ -32,6 +32,14 @@ export const STORAGE_FAULTS: readonly PlantedFault[] = [
     caughtBy: { seeds: 3_000 },
   },
   {
+    name: 'damaged-mark-ends-log',
+    mistake: 'a damaged mark ends the log, although the group behind it is whole',
+    file: 'src/storage/segment-log/segment-scan.ts',
+    find: 'if (frame === null && batch.length === 0 && records > 0) {',
+    replace: 'if (frame === null && batch.length === 0 && records < 0) {',
+    caughtBy: { seeds: 6_000 },
+  },
+  {
     name: 'hole-ignored',
     mistake: 'a hole in front of durable records counts as the end of the log',
     file: 'src/storage/segment-log/recovery.ts',

@@ -10,8 +10,6 @@ import { StoreError } from '../../src/domain/errors.ts';
 import type { SeededRandom } from './random.ts';
 
 const SECTOR_BYTES = 512;
-/** Size of a frame without a record in the segment log. */
-const MARK_BYTES = 24;
 
 /** A change of a file that no sync has covered yet. */
 export interface DirtyRange {
@@ -52,12 +50,9 @@ export class Inode {
     this.dirty = [];
   }
 
-  /**
-   * Whether nothing that was written later can tell that the byte was durable. The mark in front of the last group counts
-   * as young: the log takes a damaged one for the end of what was synced (README.md, "Known limits").
-   */
+  /** Whether nothing that was written later can tell that the byte was durable. */
   isYoung(offset: number): boolean {
-    return this.#youngest.some((range) => offset >= range.offset - MARK_BYTES && offset < range.offset + range.length);
+    return this.#youngest.some((range) => offset >= range.offset && offset < range.offset + range.length);
   }
 
   /** Moves everything to the platter that was answered; the size comes with it. */

@@ -1,5 +1,6 @@
 /**
- * Reads one segment from its first frame on, up to the first place where no valid frame of the expected number begins.
+ * Reads one segment from its first frame on, up to the first place where no valid frame of the expected number begins. A
+ * damaged mark with a whole group behind it does not end it: nothing is missing.
  *
  * Invariants: records are handed out in order, and only when their whole batch is there; memory is bounded by the window
  * or the largest batch. Must not judge why reading ended: recovery does, with all segments in view.
@@ -29,6 +30,7 @@ export interface SegmentScan {
 }
 
 const WINDOW_BYTES = 1 << 20;
+const MARK_BYTES = frameBytes(0);
 
 /** A part of the file in memory. */
 class Window {
@@ -80,15 +82,28 @@ export async function scanSegment(
   let lastGroup = SEGMENT_HEADER_BYTES;
   let confirmed = false;
 
+  const read = async (offset: number): Promise<Frame | null> => {
+    if (offset + FRAME_HEADER_BYTES > size) return null;
+    const wanted = offset - batchStart + FRAME_HEADER_BYTES;
+    if (!window.holds(offset, FRAME_HEADER_BYTES)) await window.load(batchStart, wanted);
+    if (!window.holds(offset, FRAME_HEADER_BYTES)) return null;
+    const header = readFrameHeader(window.view, offset - window.start, sequence);
+    if (header === null || !fits(header, offset, size, invalidNumber, batch.length > 0)) return null;
+    if (!window.holds(offset, FRAME_HEADER_BYTES + header.payloadBytes)) {
+      await window.load(batchStart, wanted + header.payloadBytes);
+    }
+    return readFrame(window.bytes, window.view, offset - window.start, sequence, seed);
+  };
+
   for (;;) {
-    if (at + FRAME_HEADER_BYTES > size) break;
-    if (!window.holds(at, FRAME_HEADER_BYTES)) await window.load(batchStart, at + FRAME_HEADER_BYTES - batchStart);
-    if (!window.holds(at, FRAME_HEADER_BYTES)) break;
-    const header = readFrameHeader(window.view, at - window.start, sequence);
-    if (header === null || !fits(header, at, size, invalidNumber, batch.length > 0)) break;
-    const frameEnd = at + FRAME_HEADER_BYTES + header.payloadBytes;
-    if (!window.holds(at, frameEnd - at)) await window.load(batchStart, frameEnd - batchStart);
-    const frame = readFrame(window.bytes, window.view, at - window.start, sequence, seed);
+    let frame = await read(at);
+    if (frame === null && batch.length === 0 && records > 0) {
+      // Between a whole batch and a group that begins with the next number there is room for a mark only, which has no record.
+      const behind = await read(at + MARK_BYTES);
+      if (behind === null || behind.isMark || behind.durableBefore !== behind.number) break;
+      at += MARK_BYTES;
+      frame = behind;
+    }
     if (frame === null) break;
 
     if (frame.durableBefore === frame.number) batchHasGroupStart = at;

@@ -190,7 +190,8 @@ describe('damaged segment log', () => {
     }
     restore(image);
     for (let byte = (offsets[5] ?? 0) - 24; byte < (offsets[5] ?? 0) + 30; byte++) flip(file, byte, 3);
-    expect(await start(), 'mark and last group are gone').toEqual(texts.slice(0, 5));
+    // The mark behind the last group proves that the group was there.
+    expectClear(await start());
   });
 
   it('keeps the prefix or refuses for a flipped bit anywhere', async () => {

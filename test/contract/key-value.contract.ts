@@ -4,6 +4,7 @@
  */
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
+import { defined } from '../../src/lib/assert.ts';
 import type { KeyValue, KeyValueEntry, ScanOptions } from '../../src/storage/key-value/key-value.ts';
 import type { KeyRange } from '../../src/storage/keys.ts';
 
@@ -50,7 +51,8 @@ const scan = fc.record({
   options: fc.record({ limit: fc.integer({ min: 1, max: 9 }), reverse: fc.boolean(), keysOnly: fc.boolean() }),
 });
 
-export function keyValueContract(name: string, open: () => Promise<OpenedKeyValue>): void {
+/** @param outlivesClose Whether it can be opened again with what it held; `reopen` has to be there then. */
+export function keyValueContract(name: string, open: () => Promise<OpenedKeyValue>, outlivesClose = true): void {
   describe(`key-value store: ${name}`, () => {
     let opened: OpenedKeyValue | undefined;
     const fresh = async (): Promise<KeyValue> => {
@@ -240,13 +242,11 @@ export function keyValueContract(name: string, open: () => Promise<OpenedKeyValu
       expect((await read).length).toBeLessThanOrEqual(1);
     });
 
-    it('has everything after it was closed and opened again', async (context) => {
+    if (!outlivesClose) return;
+
+    it('has everything after it was closed and opened again', async () => {
       let keyValue = await fresh();
-      const reopen = opened?.reopen;
-      if (reopen === undefined) {
-        context.skip('does not outlive the process');
-        return;
-      }
+      const reopen = defined(opened?.reopen, 'a store that outlives being closed to say how it is opened again');
       await put(keyValue, { a: '1', b: '1' });
       keyValue = await reopen();
       await keyValue.write((batch) => batch.delete(bytes('b')));

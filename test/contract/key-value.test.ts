@@ -7,10 +7,14 @@ import { RocksKeyValue } from '../../src/storage/rocks/rocks-key-value.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { keyValueContract } from './key-value.contract.ts';
 
-keyValueContract('memory', () => {
-  const keyValue = new MemoryKeyValue();
-  return Promise.resolve({ keyValue, dispose: () => keyValue.close() });
-});
+keyValueContract(
+  'memory',
+  () => {
+    const keyValue = new MemoryKeyValue();
+    return Promise.resolve({ keyValue, dispose: () => keyValue.close() });
+  },
+  false,
+);
 
 keyValueContract('RocksDB', async () => {
   const directory = await temporaryDirectory();

@@ -7,10 +7,15 @@ import { RocksKeyValue } from '../../src/storage/rocks/rocks-key-value.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { storeContract } from './store.contract.ts';
 
-storeContract('memory', async () => {
-  const store = await MemoryStore.open();
-  return { store, dispose: () => store.close() };
-});
+storeContract(
+  'memory',
+  async () => {
+    const store = await MemoryStore.open();
+    return { store, dispose: () => store.close() };
+  },
+  30,
+  false,
+);
 
 storeContract(
   'event state over RocksDB',

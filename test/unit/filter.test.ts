@@ -1,3 +1,4 @@
+// Filters: what each kind matches, what is refused, and how a tag query is held against a plain reading of its rule.
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { type CompiledFilter, compileFilter, matchesFilter } from '../../src/domain/compiled-filter.ts';

@@ -1,3 +1,4 @@
+// Queries: types one of, tags all of, items one of; and the canonical form that makes equal queries the same.
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
 import { type Query, type QueryItem, canonicalQuery, matchesQuery } from '../../src/domain/query.ts';

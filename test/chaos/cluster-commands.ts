@@ -7,12 +7,13 @@ import type { Member } from './member.ts';
 /** The flags of a member of a static list; none for a single node. */
 export function clusterFlags(
   name: string,
-  peerAddress: string,
+  host: string,
+  peerPort: number,
   all: readonly { readonly name: string; readonly peerAddress: string }[],
 ): string[] {
   if (all.length === 1) return [];
   const list = all.map((member) => `${member.name}=${member.peerAddress}`).join(',');
-  return ['--name', name, '--peer-address', peerAddress, '--initial-members', list];
+  return ['--name', name, '--peer-host', host, '--peer-port', String(peerPort), '--initial-members', list];
 }
 
 /** The member that leads, as far as a running one says. */

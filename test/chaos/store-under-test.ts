@@ -46,7 +46,7 @@ export class StoreUnderTest {
     this.members = plans.map((plan) => {
       const dataDirectory = join(directory, `${plan.name}.data`);
       mkdirSync(dataDirectory, { recursive: true });
-      const flags = [...COMMON_FLAGS, ...clusterFlags(plan.name, `${plan.host.address}:${plan.peerPort}`, all)];
+      const flags = [...COMMON_FLAGS, ...clusterFlags(plan.name, plan.host.address, plan.peerPort, all)];
       return new Member({ ...plan, directory, dataDirectory, flags });
     });
     this.smallDisk = smallDiskBytes > 0 ? this.#mountSmallDisk(smallDiskBytes) : null;

@@ -81,7 +81,7 @@ export class Leadership {
           resolve(found);
         } catch (error) {
           end();
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       });
       signal.addEventListener('abort', abort, { once: true });

@@ -286,7 +286,7 @@ export class RaftDriver {
     if (this.#pumping || this.#ended) return;
     this.#pumping = true;
     try {
-      while (!this.#ended && this.#node.hasReady()) {
+      while (this.#wants()) {
         this.#act(this.#node.ready());
         this.#appending.settle();
       }
@@ -294,6 +294,11 @@ export class RaftDriver {
       this.#fail(error);
     }
     this.#pumping = false;
+  }
+
+  /** Whether there is something to do, and it may be done. */
+  #wants(): boolean {
+    return !this.#ended && this.#node.hasReady();
   }
 
   #act(ready: Ready): void {
@@ -438,14 +443,14 @@ export class RaftDriver {
     }
   }
 
-  /** Proposals of a leadership that is over, of which nothing was heard for two election timeouts. */
+  /** Proposals of a leadership that is over, of which nothing was heard for an election timeout. */
   #giveUpOrphans(): void {
     if (this.leading || this.proposals.count === 0) {
       this.#orphanedTicks = 0;
       return;
     }
     this.#orphanedTicks += 1;
-    if (this.#orphanedTicks > 2 * this.#parts.settings.electionTicks) {
+    if (this.#orphanedTicks > this.#parts.settings.electionTicks) {
       this.proposals.giveUp('this member leads no more, and could not learn what became of the append');
     }
   }

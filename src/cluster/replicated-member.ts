@@ -54,7 +54,10 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   #wasMember: boolean;
   #isRemoved = false;
   #resolveRemoved!: () => void;
-  #described = false;
+  /** Nothing is proposed to describe this member before this index is applied. */
+  #describedAt = 0;
+  /** Those who ask to join whose wish is being passed on to the leader. */
+  readonly #passingOn = new Set<number>();
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
@@ -219,7 +222,20 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   async join(other: Introduction): Promise<void> {
-    await this.admin.addIntroduced(other, this.#stopping.signal);
+    const { leaderId, members } = { leaderId: this.#driver.leaderId, members: this.#driver.configuration.members };
+    const leader = members.find(({ id }) => id === leaderId && id !== this.#parts.id);
+    const { transport } = this.#parts;
+    if (leader === undefined || transport === null || this.#passingOn.has(other.member.id)) {
+      await this.admin.addIntroduced(other, this.#stopping.signal);
+      return;
+    }
+    // Once each at a time: two members that take each other for the leader must not pass it on for ever.
+    this.#passingOn.add(other.member.id);
+    try {
+      await transport.join(leader.peerAddress, other, this.#stopping.signal);
+    } finally {
+      this.#passingOn.delete(other.member.id);
+    }
   }
 
   #introduction(): Introduction {
@@ -324,18 +340,18 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   /** A leader that is described otherwise than it is says so in the log: its addresses may have changed with a restart. */
   #describeSelf(): void {
     const { self } = this.#parts;
+    if (!this.#driver.deciding || this.#driver.applier.appliedIndex < this.#describedAt) return;
     const known = this.#driver.configuration.members.find(({ id }) => id === self.id);
-    if (this.#described || !this.#driver.deciding || known === undefined) return;
-    if (
-      known.peerAddress === self.peerAddress &&
-      known.clientAddress === self.clientAddress &&
-      known.name === self.name
-    )
-      return;
-    this.#described = true;
+    if (known === undefined || isSame(known, self)) return;
     const step = { type: ConfChangeType.UpdateNode, nodeId: self.id };
-    this.#driver.proposeConfChange(confChange([step], ConfChangeTransition.Auto, encodeMembers([self])));
+    const result = this.#driver.proposeConfChange(confChange([step], ConfChangeTransition.Auto, encodeMembers([self])));
+    if (result?.ok === true) this.#describedAt = result.index;
   }
+}
+
+function isSame(one: MemberInfo, other: MemberInfo): boolean {
+  const { name, peerAddress, clientAddress } = other;
+  return one.name === name && one.peerAddress === peerAddress && one.clientAddress === clientAddress;
 }
 
 const MAX_MET = 64;

@@ -1,7 +1,7 @@
 /**
  * Takes a snapshot that another member sends: its records go into the state ahead of the log, then the message goes to the core.
  *
- * Invariants: one reception at a time; a chunk is applied only when its checksum, its events and its positions are right; the message
+ * Invariants: one reception at a time, the newest (its sender may lead, the one before may be gone); a chunk is applied only when its checksum, its events and its positions are right; the message
  * reaches the core only when every record below the snapshot's end is durable, so that the log may be replaced by it. What was taken
  * stays when the transfer ends early: it is committed data.
  */
@@ -36,9 +36,7 @@ export class SnapshotReception {
 
   /** See TransportHandler.beginSnapshot. */
   begin(message: Message): SnapshotReceiver {
-    if (this.#current !== null) {
-      throw new StoreError('OVERLOADED', 'a snapshot is being received already', { queue: 'snapshots', limit: 1 });
-    }
+    this.#current?.abort('another transfer begins');
     const end = decodeSnapshotFacts(message.snapshot?.data ?? new Uint8Array(0)).nextPosition;
     const begin = this.#applier.appliedEnd;
     const finish = (outcome: 'completed' | 'failed'): void => {
@@ -48,8 +46,12 @@ export class SnapshotReception {
     };
     const receiver: SnapshotReceiver = {
       nextPosition: begin,
-      take: (chunk) => this.#take(chunk),
+      take: async (chunk) => {
+        this.#assertCurrent(receiver);
+        return this.#take(chunk);
+      },
       complete: async () => {
+        this.#assertCurrent(receiver);
         if (this.#applier.appliedEnd < end) {
           throw corruption('a snapshot', `it ends at position ${this.#applier.appliedEnd} instead of ${end}`);
         }
@@ -63,6 +65,12 @@ export class SnapshotReception {
     };
     this.#current = receiver;
     return receiver;
+  }
+
+  #assertCurrent(receiver: SnapshotReceiver): void {
+    if (this.#current === receiver) return;
+    const reason = 'the transfer was ended, or another one has begun';
+    throw new StoreError('NOT_SERVING', reason, { reason });
   }
 
   async #take({ firstPosition, endPosition, bytes, crc }: SnapshotChunk): Promise<number> {

@@ -23,7 +23,7 @@ export interface SnapshotChunk {
   /** Positions in it: `firstPosition <= position < endPosition`. */
   readonly firstPosition: number;
   readonly endPosition: number;
-  /** A group in the store's own encoding (src/storage/group.ts), about a mebibyte or one large record. */
+  /** A group in the store's own encoding (src/storage/group.ts), about a mebibyte or one large record. The receiver's to keep. */
   readonly bytes: Uint8Array;
   /** CRC-32 of `bytes`: made by the source, checked by the receiver, passed on by the transport. */
   readonly crc: number;
@@ -58,7 +58,10 @@ export interface TransportHandler {
   connected(peer: Peer): void;
   /** Messages to this member were dropped, or its connection broke. At most about once per second and peer. */
   unreachable(id: number): void;
-  /** A member begins to send a snapshot: `message` is the MsgSnap. Rejects (OVERLOADED, NOT_SERVING) when it is not taken now. */
+  /**
+   * A member begins to send a snapshot: `message` is the MsgSnap. Rejects with NOT_SERVING when it is not taken now. A later
+   * transfer takes the place of one that is under way, whose calls then reject.
+   */
   beginSnapshot(message: Message): Promise<SnapshotReceiver>;
   /** Somebody introduces itself and asks who this is. */
   introduce(other: Introduction): Introduction;

@@ -157,7 +157,7 @@ describe('a restart', () => {
 describe('the log', () => {
   it('is cut behind a flush of the state, and stays bounded', async () => {
     const disk = new MemoryDisk(5);
-    const options: OpenStoreOptions = { settings: { trimBytes: 100_000 }, segmentBytes: 64 * 1024 };
+    const options: OpenReplicatedStoreOptions = { settings: { trimBytes: 100_000 }, segmentBytes: 64 * 1024 };
     const store = await disk.open(options);
     const writer = await Writer.over(store);
     let largest = 0;
@@ -278,7 +278,6 @@ describe('the pipeline on a store that crashes', () => {
       const answers = new Map<number, AppendResult>();
       for (let life = 0; life < 3; life++) {
         const store = await disk.open({ settings: { trimBytes: 10_000 } });
-        const writer = await Writer.over(store);
         const pipeline = new AppendPipeline(store);
         const asked = Array.from({ length: 40 }, async (_, n) => {
           const streamId = `s${n % 3}`;
@@ -299,7 +298,6 @@ describe('the pipeline on a store that crashes', () => {
         disk.crash();
       }
       const store = await disk.open();
-      const writer = await Writer.over(store);
       const lines = await contents(store);
       for (const [n, { firstPosition, lastPosition }] of answers) {
         expect([lines[firstPosition]?.id, lines[lastPosition]?.id]).toEqual([

@@ -4,6 +4,7 @@
  *
  * Reads nothing itself: flags, environment and the file's text are passed in.
  */
+import { LONGEST_NAME } from './address-setting.ts';
 import { flagOf, ENVIRONMENT_PREFIX, variableOf } from './setting.ts';
 import { SETTING_KEYS, settingOf } from './settings.ts';
 import type { SettingKey, Settings } from './settings.ts';
@@ -125,8 +126,34 @@ function checkRelations(settings: Settings, problems: string[]): void {
   if (settings.port !== 0 && settings.port === settings.metricsPort && settings.host === settings.metricsHost) {
     problems.push(`--port and --metrics-port: both are ${settings.port} on ${settings.host}; they must differ`);
   }
+  checkCluster(settings, problems);
   if (settings.logSize < settings.segmentSize) {
     problems.push('--log-size: must be at least --segment-size, as the log is cut by whole files');
+  }
+}
+
+function checkCluster(settings: Settings, problems: string[]): void {
+  const { name, initialMembers, join, peerPort, port, electionTimeout, heartbeatInterval } = settings;
+  if (Buffer.byteLength(name) > LONGEST_NAME) problems.push(`--name: must be at most ${LONGEST_NAME} bytes long`);
+  if (initialMembers !== null && join !== null) {
+    problems.push('--initial-members and --join: a member is one of the first, or is added later; give one of them');
+  }
+  if (initialMembers !== null && !initialMembers.some((member) => member.name === name)) {
+    problems.push(`--initial-members: must have this member, --name ${name}`);
+  }
+  const others = initialMembers !== null || join !== null || peerPort !== null;
+  if (others && ((port === 0 && settings.advertiseClient === null) || peerPort === 0)) {
+    problems.push('--port and --peer-port: must not be 0 in a cluster, whose members tell each other where they are');
+  }
+  if (electionTimeout < 5 * heartbeatInterval) {
+    problems.push('--election-timeout: must be at least 5 times --heartbeat-interval, so that lost ones do no harm');
+  }
+  const peerTls = [settings.peerTlsCertificate, settings.peerTlsKey, settings.peerTlsAuthority];
+  if (peerTls.some((path) => path === null) && peerTls.some((path) => path !== null)) {
+    problems.push('--peer-tls-certificate, --peer-tls-key and --peer-tls-authority: must be given together');
+  }
+  if (others && settings.tlsCertificate !== null && settings.tlsAuthority === null) {
+    problems.push('--tls-authority: is needed with --tls-certificate in a cluster, to pass calls on to the leader');
   }
 }
 

@@ -69,6 +69,15 @@ export function integerSetting(
   };
 }
 
+/** Likewise, but it may be left out. */
+export function optionalIntegerSetting(
+  description: string,
+  range: { readonly min: number; readonly max: number },
+): Setting<number | null> {
+  const { placeholder, schema } = integerSetting(description, range, range.min);
+  return { description, placeholder, fallback: null, schema: schema.nullable(), print: (value) => value ?? '' };
+}
+
 /** A size in bytes, written like `64MiB`. */
 export function sizeSetting(
   description: string,

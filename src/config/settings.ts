@@ -1,9 +1,11 @@
 /**
  * Every setting of a server, in one table. The help, the environment, the file and `--print-config` all follow from it.
  */
+import { addressListSetting, memberListSetting, optionalAddressSetting } from './address-setting.ts';
 import {
   durationSetting,
   integerSetting,
+  optionalIntegerSetting,
   optionalTextSetting,
   sizeSetting,
   textSetting,
@@ -24,6 +26,28 @@ export const settings = {
   dataDirectory: textSetting('where the data lives; created when missing', '<path>', './data'),
   host: textSetting('address that serves clients', '<address>', '127.0.0.1'),
   port: integerSetting('port that serves clients; 0 takes a free one', PORTS, 4000),
+  name: textSetting('name of this member; no two of a cluster have the same', '<name>', 'node-1'),
+  initialMembers: memberListSetting(
+    'the first members of a new cluster, this one among them: a=host:port,b=host:port,…',
+  ),
+  join: addressListSetting('members to ask to be added to their cluster: host:port,…'),
+  peerHost: textSetting('address that other members reach', '<address>', '127.0.0.1'),
+  peerPort: optionalIntegerSetting(
+    'port that other members reach; opened when it, --initial-members or --join is given (4002)',
+    PORTS,
+  ),
+  advertisePeer: optionalAddressSetting('where other members reach this one, when that is not --peer-host:--peer-port'),
+  advertiseClient: optionalAddressSetting('where clients reach this member, when that is not --host:--port'),
+  electionTimeout: durationSetting(
+    'how long without a leader before another is elected; the same for all members',
+    { min: 100, max: 60 * SECOND },
+    '1s',
+  ),
+  heartbeatInterval: durationSetting(
+    'how often a leader says that it is there; the same for all members',
+    { min: 10, max: 10 * SECOND },
+    '100ms',
+  ),
   metricsHost: textSetting('address of /metrics, /livez and /readyz', '<address>', '127.0.0.1'),
   metricsPort: integerSetting('port of /metrics, /livez and /readyz; 0 takes a free one', PORTS, 4001),
   logLevel: wordSetting('least important lines to log', LOG_LEVELS, 'info'),
@@ -41,7 +65,17 @@ export const settings = {
   ),
   tlsCertificate: optionalTextSetting('PEM file of the certificate chain; turns TLS on', '<path>'),
   tlsKey: optionalTextSetting("PEM file of the certificate's private key", '<path>'),
+  tlsAuthority: optionalTextSetting(
+    "PEM file of the authority of the members' certificates; needed to pass calls on to the leader",
+    '<path>',
+  ),
   tlsClientAuthority: optionalTextSetting('PEM file of the authority that client certificates must have', '<path>'),
+  peerTlsCertificate: optionalTextSetting(
+    'PEM file of the certificate for other members; turns TLS between them on',
+    '<path>',
+  ),
+  peerTlsKey: optionalTextSetting("PEM file of that certificate's private key", '<path>'),
+  peerTlsAuthority: optionalTextSetting("PEM file of the authority of all members' certificates", '<path>'),
 } as const;
 
 export type SettingKey = keyof typeof settings;

@@ -23,6 +23,8 @@ export interface LifecycleOptions {
 /** Something that can be stopped in order, and may fail for good before. */
 export interface Stoppable {
   readonly failed: Promise<never>;
+  /** Resolves when it has nothing more to do, as its member was removed from the cluster. */
+  readonly removed: Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -39,14 +41,15 @@ export function endOnUnhandledErrors(logger: Logger): void {
   process.on('unhandledRejection', (reason) => endProcess(logger, reason));
 }
 
-/** Runs until `interrupted` or a failure, which does not return; after the former resolves when all is stopped. */
+/** Runs until `interrupted`, a removal or a failure, which does not return; after the others resolves when all is stopped. */
 export async function runUntilSignal(server: Stoppable, options: LifecycleOptions): Promise<void> {
   const { logger, clock, graceMillis, interrupted } = options;
   server.failed.catch((error: unknown) => endProcess(logger, error));
-  await aborted(interrupted);
+  const removed = server.removed.then(() => 'removed from the cluster');
+  const reason = await Promise.race([aborted(interrupted).then(() => String(interrupted.reason)), removed]);
   process.on('SIGTERM', () => force(logger, 'SIGTERM'));
   process.on('SIGINT', () => force(logger, 'SIGINT'));
-  logger.info('stopping', { signal: String(interrupted.reason), graceMillis });
+  logger.info('stopping', { reason, graceMillis });
   const cancel = clock.setTimer(graceMillis + HANG_MILLIS, () => {
     logger.fatal('the stop has not ended in time; the process ends', { graceMillis });
     process.exit(EXIT.failed);

@@ -1,26 +1,27 @@
 /**
- * The composition root of a server: metrics port, store, pipeline, gRPC port, in this order, and the reverse to stop. What
+ * The composition root of a server: metrics port, member, pipeline, gRPC port, in this order, and the reverse to stop. What
  * was started is stopped again when a later step fails. Knows every part and none of their work.
  */
-import { readFileSync } from 'node:fs';
-import { openReplicatedStore } from '../../cluster/open-replicated-store.ts';
+import type { ReplicatedNode } from '../../cluster/replicated-node.ts';
 import type { Settings } from '../../config/settings.ts';
 import { createGrpcServer } from '../../grpc/grpc-server.ts';
-import type { GrpcServer, ServerTls } from '../../grpc/grpc-server.ts';
+import type { GrpcServer } from '../../grpc/grpc-server.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createPipeline } from '../../pipeline/create-pipeline.ts';
 import type { EventPipeline } from '../../pipeline/event-pipeline.ts';
-import type { Store } from '../../storage/store.ts';
 import { createCallMetrics } from '../../telemetry/call-metrics.ts';
+import { createClusterMetrics } from '../../telemetry/cluster-metrics.ts';
 import { createHttpServer } from '../../telemetry/http-server.ts';
 import type { HttpServer } from '../../telemetry/http-server.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { MetricsRegistry } from '../../telemetry/metrics-registry.ts';
 import { createPipelineMetrics } from '../../telemetry/pipeline-metrics.ts';
 import { createSubscriptionMetrics } from '../../telemetry/subscription-metrics.ts';
-import { EXIT } from '../exit-code.ts';
-import { CommandFailure, listenFailure } from '../failure.ts';
+import { listenFailure } from '../failure.ts';
 import type { Stoppable } from './lifecycle.ts';
+import { openMember } from './open-member.ts';
+import { readForwardTls, readServerTls } from './read-pem.ts';
+import { Readiness } from './readiness.ts';
 
 /** What a server needs of its process. */
 export interface ServerContext {
@@ -30,67 +31,62 @@ export interface ServerContext {
   readonly onFatal: (error: unknown) => void;
 }
 
-/** Starts a server; it serves when this resolves. Rejects with an error that `describeFailure` can tell in words. */
+/**
+ * Starts a server. A cluster of one serves when this resolves; a member of a larger one answers then, and serves when it is in touch
+ * with its cluster (see Readiness). Rejects with an error that `describeFailure` can tell in words.
+ */
 export async function startServer(settings: Settings, context: ServerContext): Promise<Stoppable> {
   const { logger, clock } = context;
   const startedAt = clock.monotonicMillis();
-  const tls = readTls(settings);
   const registry = new MetricsRegistry();
-  let notReady: string | null = 'starting';
+  let grpc: GrpcServer | null = null;
+  const readiness = new Readiness(clock, (ready) => {
+    grpc?.setServing(ready);
+    if (ready) logger.info('ready');
+    else if (!readiness.stopped) logger.info('not ready', { reason: readiness.notReady });
+  });
   const started: (() => Promise<void>)[] = [];
   try {
     const http = createHttpServer({
       host: settings.metricsHost,
       port: settings.metricsPort,
       metrics: { contentType: registry.contentType, print: () => registry.print() },
-      notReady: () => notReady,
+      notReady: () => readiness.notReady,
       logger,
     });
     const metrics = await listen(http, 'metrics', settings.metricsHost, settings.metricsPort);
     started.push(() => http.stop());
 
-    const { store } = await openReplicatedStore(settings.dataDirectory, {
-      clock,
-      logger,
-      segmentBytes: settings.segmentSize,
-      settings: { trimBytes: settings.logSize },
-    });
-    started.push(() => store.close());
-    registry.addSource('store_', () => store.gauges());
+    const node = await openMember(settings, { ...context, observer: createClusterMetrics(registry) });
+    started.push(() => node.close());
+    registry.addSource('store_', () => node.store.gauges());
 
-    const pipeline = createPipeline(store, {
+    const pipeline = createPipeline(node.store, {
       clock,
       append: { observer: createPipelineMetrics(registry) },
       subscribe: { observer: createSubscriptionMetrics(registry) },
     });
     started.push(() => pipeline.stop());
 
-    const grpc = createGrpcServer({
-      pipeline,
-      logger,
-      clock,
-      host: settings.host,
-      port: settings.port,
-      observer: createCallMetrics(registry),
-      onFatal: context.onFatal,
-      ...(tls === null ? {} : { tls }),
-    });
+    grpc = grpcServer(settings, context, { pipeline, node, registry });
     const bound = await listen(grpc, 'clients', settings.host, settings.port);
-    notReady = null;
+    void readiness.follow(node.admin);
     logger.info('serving', {
       ...bound,
-      tls: tls !== null,
+      tls: settings.tlsCertificate !== null,
       metricsHost: metrics.host,
       metricsPort: metrics.port,
       dataDirectory: settings.dataDirectory,
-      events: store.appliedEnd,
+      events: node.store.appliedEnd,
       startMillis: Math.round(clock.monotonicMillis() - startedAt),
     });
+    const parts = { grpc, pipeline, node, http };
     return {
-      failed: store.failed,
+      failed: node.store.failed,
+      removed: node.removed,
       stop: () => {
-        notReady = 'stopping';
-        return stopServer({ grpc, pipeline, store, http }, settings.gracePeriod);
+        readiness.stop('stopping');
+        return stopServer(parts, settings.gracePeriod);
       },
     };
   } catch (error) {
@@ -99,18 +95,45 @@ export async function startServer(settings: Settings, context: ServerContext): P
   }
 }
 
+function grpcServer(
+  settings: Settings,
+  { logger, clock, onFatal }: ServerContext,
+  { pipeline, node, registry }: { pipeline: EventPipeline; node: ReplicatedNode; registry: MetricsRegistry },
+): GrpcServer {
+  const tls = readServerTls(settings);
+  return createGrpcServer({
+    pipeline,
+    logger,
+    clock,
+    host: settings.host,
+    port: settings.port,
+    observer: createCallMetrics(registry),
+    onFatal,
+    cluster: { admin: node.admin, forwardTls: readForwardTls(settings) },
+    serving: false,
+    ...(tls === null ? {} : { tls }),
+  });
+}
+
 interface Parts {
   readonly grpc: GrpcServer;
   readonly pipeline: EventPipeline;
-  readonly store: Store;
+  readonly node: ReplicatedNode;
   readonly http: HttpServer;
 }
 
-/** Calls end first, then what they admitted, then the store; metrics can be read to the end. */
-async function stopServer({ grpc, pipeline, store, http }: Parts, graceMillis: number): Promise<void> {
+/** The most that handing leadership over may take. */
+const HAND_OVER_MILLIS = 3_000;
+
+/**
+ * Another member leads first, so that calls that arrive meanwhile go there; then calls end, then what they admitted, then the
+ * store. Metrics can be read to the end.
+ */
+async function stopServer({ grpc, pipeline, node, http }: Parts, graceMillis: number): Promise<void> {
+  if (node.admin.status().members.length > 1) await node.handOver(Math.min(HAND_OVER_MILLIS, graceMillis / 2));
   await grpc.stop(graceMillis);
   await pipeline.stop();
-  await store.close();
+  await node.close();
   await http.stop();
 }
 
@@ -123,22 +146,5 @@ async function listen<B>(server: Listener<B>, what: string, host: string, port: 
     return await server.start();
   } catch (error) {
     throw listenFailure(error, what, host, port);
-  }
-}
-
-function readTls({ tlsCertificate, tlsKey, tlsClientAuthority }: Settings): ServerTls | null {
-  if (tlsCertificate === null || tlsKey === null) return null;
-  return {
-    cert: readPem('--tls-certificate', tlsCertificate),
-    key: readPem('--tls-key', tlsKey),
-    ...(tlsClientAuthority === null ? {} : { ca: readPem('--tls-client-authority', tlsClientAuthority) }),
-  };
-}
-
-function readPem(flag: string, path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new CommandFailure(`${flag}: ${(error as Error).message}`, EXIT.usage);
   }
 }

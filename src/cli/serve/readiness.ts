@@ -1,0 +1,85 @@
+/**
+ * Whether a member is of use to clients: it belongs to a cluster, and a leader is known or was a moment ago (an election is no
+ * reason to send clients away). Told to health checks and to /readyz. Knows nothing of how these look.
+ */
+import type { ClusterAdmin, ClusterStatus } from '../../cluster/cluster-admin.ts';
+import type { Clock } from '../../lib/clock.ts';
+
+/** How long a member without a leader still counts as ready: several elections. */
+const LEADERLESS_MILLIS = 5_000;
+
+/** Follows the status of one member. */
+export class Readiness {
+  readonly #clock: Clock;
+  readonly #onChange: (ready: boolean) => void;
+  readonly #stop = new AbortController();
+  /** Since when no leader is known; null while one is. */
+  #leaderlessSince: number | null;
+  #role: ClusterStatus['role'] = 'waiting';
+  #reason: string | null = 'starting';
+
+  /** `onChange` is called with every change, the first being to ready. */
+  constructor(clock: Clock, onChange: (ready: boolean) => void) {
+    this.#clock = clock;
+    this.#onChange = onChange;
+    this.#leaderlessSince = -Infinity;
+  }
+
+  /** Null when it is ready, else why not, in a few words. */
+  get notReady(): string | null {
+    return this.#reason;
+  }
+
+  /** {@link stop} was called. */
+  get stopped(): boolean {
+    return this.#stop.signal.aborted;
+  }
+
+  /** Looks at the member at once, and follows it until {@link stop}. Never rejects. */
+  async follow(admin: ClusterAdmin): Promise<void> {
+    const { signal } = this.#stop;
+    try {
+      this.#look(admin.status());
+      for await (const status of admin.watch(signal)) this.#look(status);
+    } catch (error) {
+      if (!signal.aborted) this.#set(`the cluster cannot be followed: ${String(error)}`);
+    }
+  }
+
+  /** Not ready from now on, for this reason. */
+  stop(reason: string): void {
+    this.#stop.abort(new Error(reason));
+    this.#set(reason);
+  }
+
+  #look({ role, leaderId }: ClusterStatus): void {
+    this.#role = role;
+    if (leaderId !== null) this.#leaderlessSince = null;
+    else if (this.#leaderlessSince === null) {
+      this.#leaderlessSince = this.#clock.monotonicMillis();
+      this.#clock.setTimer(LEADERLESS_MILLIS, () => {
+        this.#judge();
+      });
+    }
+    this.#judge();
+  }
+
+  #judge(): void {
+    if (this.#stop.signal.aborted) return;
+    if (this.#role === 'waiting') this.#set('waiting to be a member of a cluster');
+    else if (this.#role === 'removed') this.#set('removed from the cluster');
+    else if (this.#isLeaderless()) this.#set('no leader is known');
+    else this.#set(null);
+  }
+
+  #isLeaderless(): boolean {
+    if (this.#leaderlessSince === null) return false;
+    return this.#clock.monotonicMillis() - this.#leaderlessSince >= LEADERLESS_MILLIS;
+  }
+
+  #set(reason: string | null): void {
+    const changed = (this.#reason === null) !== (reason === null);
+    this.#reason = reason;
+    if (changed) this.#onChange(reason === null);
+  }
+}

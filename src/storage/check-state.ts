@@ -8,6 +8,7 @@
 import { readMeta } from './event-state/state-meta.ts';
 import type { KeyValue, KeyValueEntry } from './key-value/key-value.ts';
 import { keyAfter, keyKinds, kindRange, metaKeys, readStreamIndexKey, type KeyKind, type KeyRange } from './keys.ts';
+import { EventIdCheck } from './state-check/check-event-ids.ts';
 import { RecordCheck, type RecordCounts } from './state-check/check-records.ts';
 import { ProblemList, type StateProblem } from './state-check/problem-list.ts';
 import { decodePlace, type RecordPlace } from './values.ts';
@@ -42,12 +43,15 @@ export async function checkState(keyValue: KeyValue, options: CheckStateOptions 
   const problems = new ProblemList(options.keepProblems ?? 100);
   const meta = await problems.guard(() => readMeta(keyValue, 'the event state'));
   const total = meta?.applied.nextPosition ?? 0;
-  const records = new RecordCheck(keyValue, problems);
+  const eventIds =
+    meta && new EventIdCheck({ keyValue, end: total }, problems, meta.eventIds.shape, meta.eventIds.progress);
+  const records = new RecordCheck(keyValue, problems, eventIds ?? null);
   const complete = await eachChunk(keyValue, problems, kindRange('page'), PAGES_AT_ONCE, false, async (entries) => {
     await records.pages(entries);
     options.onProgress?.(records.counts.events, total);
   });
   await records.finish();
+  await eventIds?.finish();
   const { counts } = records;
   if (complete) {
     if (counts.end !== total) {
@@ -61,7 +65,7 @@ export async function checkState(keyValue: KeyValue, options: CheckStateOptions 
     }
   }
   await checkStreamIndex(keyValue, problems);
-  await checkCounts(keyValue, problems, counts);
+  await checkCounts(keyValue, problems, counts, eventIds?.buckets ?? 0);
   await checkUnknownKeys(keyValue, problems);
   return {
     events: counts.events,
@@ -116,11 +120,16 @@ async function checkStreamIndex(keyValue: KeyValue, problems: ProblemList): Prom
 }
 
 /** As many entries as the records name; a head for each stream, that ends with the stream's last record. */
-async function checkCounts(keyValue: KeyValue, problems: ProblemList, counts: RecordCounts): Promise<void> {
+async function checkCounts(
+  keyValue: KeyValue,
+  problems: ProblemList,
+  counts: RecordCounts,
+  buckets: number,
+): Promise<void> {
   const expected: readonly (readonly [KeyKind, number, string])[] = [
     ['largeRecord', counts.largeRecords, 'large records'],
     ['streamIndex', counts.records, 'stream index entries'],
-    ['eventId', counts.events, 'event id index entries'],
+    ['eventId', buckets, 'buckets of the event id index'],
     ['type', counts.types, 'type index entries'],
     ['tag', counts.tags, 'tag index entries'],
     ['streamHead', counts.streams, 'stream heads'],

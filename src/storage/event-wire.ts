@@ -191,12 +191,18 @@ export function messageStart(bytes: Uint8Array, at: number, end: number): number
   return offset;
 }
 
-/** The id, which the message `bytes[start, end)` begins with. Throws a RangeError when it does not. */
-export function readEventId(bytes: Uint8Array, start: number, end: number): EventId {
+/** Where the id's text begins; the message `bytes[start, end)` begins with the id. Throws a RangeError when it does not. */
+export function eventIdStart(bytes: Uint8Array, start: number, end: number): number {
   const at = start + 2;
   if (bytes[start] !== ID || bytes[start + 1] !== EVENT_ID_LENGTH || at + EVENT_ID_LENGTH > end) {
     throw new RangeError('the event does not begin with its id');
   }
+  return at;
+}
+
+/** The id. Throws a RangeError likewise. */
+export function readEventId(bytes: Uint8Array, start: number, end: number): EventId {
+  const at = eventIdStart(bytes, start, end);
   return asBuffer(bytes).toString('latin1', at, at + EVENT_ID_LENGTH);
 }
 

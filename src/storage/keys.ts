@@ -5,9 +5,8 @@
  * Invariants: no two kinds share a key; within a kind, keys have the order of their parts (numbers by size, text by its UTF-8
  * bytes). Numbers are safe integers.
  */
-import type { EventId } from '../domain/event.ts';
 import { assert } from '../lib/assert.ts';
-import { readU64, writeU64 } from './big-endian.ts';
+import { readU64, writeU32, writeU64 } from './big-endian.ts';
 import { asBuffer, utf8Length, writeUtf8 } from './utf8.ts';
 
 /** The first byte of a key. Zero and 0xff stay free, so that every kind has a neighbour below and above. */
@@ -30,10 +29,10 @@ export const metaKeys = {
   applied: Uint8Array.of(keyKinds.meta, 0x02),
   clusterId: Uint8Array.of(keyKinds.meta, 0x03),
   confState: Uint8Array.of(keyKinds.meta, 0x04),
+  eventIds: Uint8Array.of(keyKinds.meta, 0x05),
 } as const;
 
 const NUMBER = 8;
-const UUID_BYTES = 16;
 /** Ends the text of a type or tag; a zero byte within the text is written as zero, ESCAPED. */
 const TERMINATOR = 0x01;
 const ESCAPED = 0xff;
@@ -75,10 +74,13 @@ export function streamHeadKey(streamId: string): Uint8Array {
   return key;
 }
 
-/** The event of a stream that has this id. */
-export function eventIdKey(streamNumber: number, id: EventId): Uint8Array {
-  const key = numberKey(keyKinds.eventId, streamNumber, UUID_BYTES);
-  writeUuid(key, 1 + NUMBER, id);
+/** A bucket of a run of the event id index. */
+export function eventIdBucketKey(level: number, run: number, bucket: number): Uint8Array {
+  const key = Buffer.allocUnsafe(2 + NUMBER + 4);
+  key[0] = keyKinds.eventId;
+  key[1] = level;
+  writeU64(key, 2, run);
+  writeU32(key, 2 + NUMBER, bucket);
   return key;
 }
 
@@ -105,13 +107,6 @@ export function readStreamIndexKey(key: Uint8Array): { readonly streamNumber: nu
 /** The stream id of a stream head key. */
 export function readStreamHeadKey(key: Uint8Array): string {
   return asBuffer(key).toString('utf8', 1);
-}
-
-/** The parts of an event id key. */
-export function readEventIdKey(key: Uint8Array): { readonly streamNumber: number; readonly id: EventId } {
-  const hex = asBuffer(key).toString('hex', 1 + NUMBER);
-  const id = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
-  return { streamNumber: readU64(key, 1), id };
 }
 
 /** The text of a type or tag key. */
@@ -173,20 +168,4 @@ function textKey(kind: number, text: string, value: number): Uint8Array {
   key[at + 1] = TERMINATOR;
   writeU64(key, at + 2, value);
   return key;
-}
-
-/** Writes the 16 bytes of a UUID in canonical text. */
-function writeUuid(target: Uint8Array, at: number, id: EventId): void {
-  let offset = at;
-  for (let i = 0; i < id.length; i += 2) {
-    if (id.charCodeAt(i) === 0x2d) i += 1;
-    target[offset] = (hexDigit(id.charCodeAt(i)) << 4) | hexDigit(id.charCodeAt(i + 1));
-    offset += 1;
-  }
-  assert(offset === at + UUID_BYTES, () => `${id} is not a UUID`);
-}
-
-/** The value of '0' to '9' and 'a' to 'f'. */
-function hexDigit(code: number): number {
-  return code < 0x3a ? code - 0x30 : code - 0x57;
 }

@@ -13,6 +13,7 @@ import { readU16, readU32, readU64, writeU16, writeU32, writeU64 } from './big-e
 import { corruption } from './corruption.ts';
 import {
   EVENT_TAG,
+  eventIdStart,
   eventLength,
   messageStart,
   readEvent,
@@ -145,6 +146,10 @@ export class StoredRecord implements StoredAppend {
 
   eventId(ordinal: number): EventId {
     return this.#decode(ordinal, readEventId);
+  }
+
+  eventIdOffset(ordinal: number): number {
+    return this.#decode(ordinal, eventIdStart);
   }
 
   facts(ordinal: number): EventFacts {

@@ -25,6 +25,8 @@ export interface StoredAppend {
   /** Bytes that `wire(from, to)` has. */
   wireLength(from: number, to: number): number;
   eventId(ordinal: number): EventId;
+  /** Where in `bytes` the 36 characters of the event's id begin. */
+  eventIdOffset(ordinal: number): number;
   /** What filters look at; does not touch data or metadata. */
   facts(ordinal: number): EventFacts;
   /** Everything of one event, decoded. Data and metadata are views. */

@@ -1,5 +1,5 @@
 /**
- * The values of the keys that point: stream heads, the stream index and the event id index, and the state's own numbers.
+ * The values of the keys that point: stream heads and the stream index, and the state's own numbers.
  * Layout: FORMAT.md, "Keys". Decoding throws STORAGE_CORRUPT; it checks lengths and ranges, not whether the values are true.
  */
 import type { StreamHead } from '../domain/append.ts';
@@ -54,16 +54,6 @@ export function decodePlace(value: Uint8Array): RecordPlace {
   if (!(pagePosition >= 0) || count === 0)
     throw corruption('stream index', `a value of ${value.length} bytes is wrong`);
   return { firstPosition, count, pagePosition };
-}
-
-/** The value of an event id index entry: 8 bytes. */
-export function encodeRevision(revision: number): Uint8Array {
-  return encodeNumbers(revision);
-}
-
-/** The revision in a value. Throws STORAGE_CORRUPT. */
-export function decodeRevision(value: Uint8Array): number {
-  return decodeNumbers(value, 1, 'event id index')[0] ?? 0;
 }
 
 /** The value of the applied state: 32 bytes. */

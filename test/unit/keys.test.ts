@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  eventIdKey,
+  eventIdBucketKey,
   keyAfter,
   keyKinds,
   kindRange,
@@ -11,7 +11,6 @@ import {
   pageKey,
   positionOfKey,
   prefixEnd,
-  readEventIdKey,
   readStreamHeadKey,
   readStreamIndexKey,
   readTextKey,
@@ -94,11 +93,13 @@ describe('keys', () => {
     );
   });
 
-  it('hold whole event ids', () => {
+  it('have the order of level, run and bucket', () => {
+    const level = fc.integer({ min: 0, max: 5 });
+    const bucket = fc.nat({ max: 2 ** 31 - 1 });
     fc.assert(
-      fc.property(fc.tuple(near, fc.uuid()), fc.tuple(near, fc.uuid()), (a, b) => {
-        expect(compareKeys(eventIdKey(...a), eventIdKey(...b))).toBe(compareParts(a, b));
-        expect(readEventIdKey(eventIdKey(...a))).toEqual({ streamNumber: a[0], id: a[1] });
+      fc.property(fc.tuple(level, near, bucket), fc.tuple(level, near, bucket), (a, b) => {
+        const order = a.map((part, i) => Math.sign(part - (b[i] ?? 0))).find((sign) => sign !== 0) ?? 0;
+        expect(compareKeys(eventIdBucketKey(...a), eventIdBucketKey(...b))).toBe(order);
       }),
     );
   });
@@ -110,7 +111,7 @@ describe('keys', () => {
       largeRecord: largeRecordKey(Number.MAX_SAFE_INTEGER),
       streamIndex: streamIndexKey(Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
       streamHead: streamHeadKey('\u{10ffff}'.repeat(256)),
-      eventId: eventIdKey(Number.MAX_SAFE_INTEGER, 'ffffffff-ffff-ffff-ffff-ffffffffffff'),
+      eventId: eventIdBucketKey(255, Number.MAX_SAFE_INTEGER, 2 ** 32 - 1),
       type: typeKey('\u{10ffff}', Number.MAX_SAFE_INTEGER),
       tag: tagKey('\u{10ffff}', Number.MAX_SAFE_INTEGER),
     };
@@ -122,7 +123,7 @@ describe('keys', () => {
         expect(compareKeys(gte, key) <= 0 && compareKeys(key, lt) < 0, `${kind} in ${other}`).toBe(kind === other);
       }
     }
-    expect(new Set(Object.values(metaKeys).map((key) => Buffer.from(key).toString('hex'))).size).toBe(4);
+    expect(new Set(Object.values(metaKeys).map((key) => Buffer.from(key).toString('hex'))).size).toBe(5);
   });
 
   it('have a next key with nothing in between', () => {

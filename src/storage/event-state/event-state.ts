@@ -8,7 +8,11 @@
 import type { DecisionFacts, DecisionNeed, StreamHead } from '../../domain/append.ts';
 import type { Query } from '../../domain/query.ts';
 import { assert } from '../../lib/assert.ts';
+import { EventIdIndex } from '../event-id-index/event-id-index.ts';
+import { assertPossible, DEFAULT_SHAPE } from '../event-id-index/index-shape.ts';
+import type { IndexShape } from '../event-id-index/index-shape.ts';
 import type { EncodedGroup } from '../group.ts';
+import { corruption } from '../corruption.ts';
 import type { KeyValue } from '../key-value/key-value.ts';
 import { metaKeys } from '../keys.ts';
 import type { ReadDirection, StoreTail, StreamSummary } from '../store.ts';
@@ -47,6 +51,7 @@ export interface InstalledSnapshot {
 
 export class EventState {
   readonly #keyValue: KeyValue;
+  readonly #eventIds: EventIdIndex;
   readonly #clusterId: Uint8Array | null;
   #confState: Uint8Array | null;
   #applied: AppliedState;
@@ -55,6 +60,7 @@ export class EventState {
 
   private constructor(keyValue: KeyValue, meta: StateMeta) {
     this.#keyValue = keyValue;
+    this.#eventIds = new EventIdIndex(keyValue, meta.eventIds.shape, meta.eventIds.progress);
     this.#clusterId = meta.clusterId;
     this.#confState = meta.confState;
     this.#applied = meta.applied;
@@ -62,11 +68,18 @@ export class EventState {
 
   /**
    * Opens the state in `keyValue`, which belongs to it from now on; an empty one becomes an empty state. `place` names it in
-   * errors, for example its path. Throws STORAGE_FORMAT_TOO_NEW and STORAGE_CORRUPT.
+   * errors, for example its path; `shape` is for a new one. Throws STORAGE_FORMAT_TOO_NEW and STORAGE_CORRUPT.
    */
-  static async open(keyValue: KeyValue, place = 'the event state'): Promise<EventState> {
-    const state = new EventState(keyValue, (await readMeta(keyValue, place)) ?? (await writeFirstMeta(keyValue)));
+  static async open(
+    keyValue: KeyValue,
+    place = 'the event state',
+    shape: IndexShape = DEFAULT_SHAPE,
+  ): Promise<EventState> {
+    assertPossible(shape);
+    const meta = (await readMeta(keyValue, place)) ?? (await writeFirstMeta(keyValue, shape));
+    const state = new EventState(keyValue, meta);
     await state.#verifyRecovered();
+    await state.#restoreEventIds();
     return state;
   }
 
@@ -181,16 +194,20 @@ export class EventState {
     }
     const applied = { ...next, nextPosition, lastCreatedAt };
     const confState = configurations.at(-1) ?? this.#confState;
+    const appends = fresh.flatMap((group) => group.appends);
+    const eventIds = await this.#eventIds.prepare(appends);
     await this.#keyValue.write((batch) => {
       const heads = new Map<string, StreamHead>();
       for (const group of fresh) writeGroup(batch, group, heads);
       writeHeads(batch, heads);
+      eventIds.write(batch);
       if (confState !== null && confState !== this.#confState) batch.put(metaKeys.confState, confState);
       batch.put(metaKeys.applied, encodeApplied(applied));
     });
     this.#applied = applied;
     this.#confState = confState;
-    return fresh.flatMap(({ appends }) => appends);
+    eventIds.done();
+    return appends;
   }
 
   /** Makes all that is applied durable: the log may be cut behind the `appliedIndex` from before the call. */
@@ -200,7 +217,7 @@ export class EventState {
 
   /** See `Store`, for this and all that follows. */
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {
-    return loadDecisionFacts(this.#view(), need);
+    return loadDecisionFacts(this.#view(), need, { index: this.#eventIds, settle: () => this.#applying });
   }
 
   async stream(streamId: string): Promise<StreamSummary | null> {
@@ -264,6 +281,16 @@ export class EventState {
     for await (const appends of this.readAll(Number.MAX_SAFE_INTEGER, 'backwards')) {
       for (const append of appends) bytes += append.bytes.length;
       if (bytes > this.#keyValue.recoveredBytes) return;
+    }
+  }
+
+  /** Reads the event ids of the newest events, which the index keeps in memory: those of one of its runs at most. */
+  async #restoreEventIds(): Promise<void> {
+    const from = this.#eventIds.firstMissing;
+    if (from > this.appliedEnd) throw corruption('event id index', `it goes to ${from} of ${this.appliedEnd} events`);
+    if (from === this.appliedEnd) return;
+    for await (const appends of this.readAll(from, 'forwards')) {
+      for (const append of appends) this.#eventIds.restore(append);
     }
   }
 

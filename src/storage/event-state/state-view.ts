@@ -53,6 +53,18 @@ export async function largeRecordAt(reader: KeyValueReader, position: number): P
   return checked(position, [new StoredRecord(bytes)]);
 }
 
+/** The record that has a position below the view's end. Throws STORAGE_CORRUPT. */
+export async function recordWith(view: StateView, position: number): Promise<StoredRecord> {
+  const page = await pageWith(view, position);
+  const [value = null] = await view.keyValue.getMany([pageKey(page)]);
+  const records = value?.length === 0 ? await largeRecordAt(view.keyValue, page) : recordsAt(page, value);
+  const found = records.find(
+    ({ firstPosition, count }) => position >= firstPosition && position < firstPosition + count,
+  );
+  if (found === undefined) throw corruption(`page at position ${page}`, `it does not have position ${position}`);
+  return found;
+}
+
 /** A page as it was fetched; null when it was not there. */
 export interface FetchedPage {
   readonly position: number;

@@ -5,13 +5,13 @@
 import type { StreamHead } from '../../domain/append.ts';
 import type { EncodedGroup } from '../group.ts';
 import type { WriteBatch } from '../key-value/key-value.ts';
-import { eventIdKey, largeRecordKey, pageKey, streamHeadKey, streamIndexKey, tagKey, typeKey } from '../keys.ts';
+import { largeRecordKey, pageKey, streamHeadKey, streamIndexKey, tagKey, typeKey } from '../keys.ts';
 import { INLINE_PAGE_BYTES, pagesOf, type Page } from '../page.ts';
-import { encodeHead, encodePlace, encodeRevision } from '../values.ts';
+import { encodeHead, encodePlace } from '../values.ts';
 
 const EMPTY = new Uint8Array(0);
 
-/** Puts everything of the group except stream heads, which it leaves in `heads` by stream id: the last one counts. */
+/** Puts everything of the group except its event ids, and stream heads, which it leaves in `heads` by stream id: the last one counts. */
 export function writeGroup(batch: WriteBatch, group: EncodedGroup, heads: Map<string, StreamHead>): void {
   for (const page of pagesOf(group)) writePage(batch, page, heads);
 }
@@ -34,7 +34,6 @@ function writePage(batch: WriteBatch, page: Page, heads: Map<string, StreamHead>
       encodePlace({ firstPosition, count, pagePosition: page.position }),
     );
     for (let ordinal = 0; ordinal < count; ordinal += 1) {
-      batch.put(eventIdKey(streamNumber, append.eventId(ordinal)), encodeRevision(firstRevision + ordinal));
       const facts = append.facts(ordinal);
       types.add(facts.type);
       for (const tag of facts.tags) tags.add(tag);

@@ -5,10 +5,11 @@ import { StoreError } from '../../domain/errors.ts';
 import { corruption } from '../corruption.ts';
 import { largeRecordAt, recordsAt } from '../event-state/state-view.ts';
 import type { KeyValueEntry, KeyValueReader } from '../key-value/key-value.ts';
-import { eventIdKey, positionOfKey, streamHeadKey, streamIndexKey, tagKey, typeKey } from '../keys.ts';
+import { positionOfKey, streamHeadKey, streamIndexKey, tagKey, typeKey } from '../keys.ts';
 import { INLINE_PAGE_BYTES, PAGE_BYTES } from '../page.ts';
 import { verifyRecord, type StoredRecord } from '../record.ts';
-import { decodeHead, encodePlace, encodeRevision } from '../values.ts';
+import { decodeHead, encodePlace } from '../values.ts';
+import type { EventIdCheck } from './check-event-ids.ts';
 import { ExpectedEntries } from './expected-entries.ts';
 import type { ProblemList } from './problem-list.ts';
 
@@ -47,9 +48,12 @@ export class RecordCheck {
   };
   readonly #reader: KeyValueReader;
   readonly #problems: ProblemList;
+  readonly #eventIds: EventIdCheck | null;
   readonly #expected: ExpectedEntries;
 
-  constructor(reader: KeyValueReader, problems: ProblemList) {
+  /** @param eventIds Gets every record that can be read; null: nobody does. */
+  constructor(reader: KeyValueReader, problems: ProblemList, eventIds: EventIdCheck | null) {
+    this.#eventIds = eventIds;
     this.#reader = reader;
     this.#problems = problems;
     this.#expected = new ExpectedEntries(reader, problems);
@@ -133,15 +137,7 @@ export class RecordCheck {
       place,
       () => `stream index entry of "${streamId}" revision ${firstRevision}`,
     );
-    for (let ordinal = 0; ordinal < count; ordinal += 1) {
-      const id = record.eventId(ordinal);
-      const revision = firstRevision + ordinal;
-      this.#expected.expectValue(
-        eventIdKey(streamNumber, id),
-        encodeRevision(revision),
-        () => `event id index entry of ${id} in "${streamId}" for revision ${revision}`,
-      );
-    }
+    this.#eventIds?.record(record);
     this.#expected.expect(
       'head',
       streamHeadKey(streamId),

@@ -8,7 +8,6 @@
  */
 import { StoreError } from '../domain/errors.ts';
 import { assert } from '../lib/assert.ts';
-import type { Clock } from '../lib/clock.ts';
 import type { ConfChange } from '../raft/conf-change.ts';
 import { decodeConfChange } from '../raft/conf-change-codec.ts';
 import type { Entry, Message, Snapshot } from '../raft/messages.ts';
@@ -18,48 +17,17 @@ import type { AppendTask, Ready, SoftState } from '../raft/ready.ts';
 import { StateType } from '../raft/ready.ts';
 import type { ProposalResult } from '../raft/results.ts';
 import type { Status } from '../raft/status.ts';
-import type { EventState } from '../storage/event-state/event-state.ts';
 import type { EncodedGroup } from '../storage/group.ts';
-import type { RaftLog } from '../storage/raft-log/raft-log.ts';
 import type { CommitOutcome } from '../storage/store.ts';
-import type { ClusterObserver } from '../telemetry/cluster-observer.ts';
 import { AppendTasks } from './append-tasks.ts';
 import type { Configuration } from './configuration.ts';
 import { changeConfiguration, decodeMembers, decodeSnapshotFacts, encodeConfiguration } from './configuration.ts';
-import type { DriverSettings } from './driver-settings.ts';
+import type { DriverHost, DriverParts } from './driver-ports.ts';
+import { IdleLog } from './idle-log.ts';
 import { Proposals } from './proposals.ts';
 import { ReadRounds } from './read-rounds.ts';
 import { StateApplier } from './state-applier.ts';
 import { TickTimer } from './tick-timer.ts';
-
-export interface DriverParts {
-  readonly id: number;
-  readonly log: RaftLog;
-  readonly state: EventState;
-  /** As of the state's applied index. */
-  readonly configuration: Configuration;
-  readonly settings: DriverSettings;
-  readonly clock: Clock;
-  readonly random: () => number;
-  readonly observer: ClusterObserver;
-}
-
-/** Who gets what the driver has for others. Must not throw. */
-export interface DriverHost {
-  /** In this order for each peer. Without MsgSnap. */
-  send(messages: readonly Message[]): void;
-  sendSnapshot(message: Message): void;
-  /** A configuration is in force, and about to be durable in the state. */
-  configured(configuration: Configuration): void;
-  /** Role, term or leader changed. */
-  changed(): void;
-  /** Entries were applied. */
-  applied(): void;
-  /** Makes the snapshot's cluster this member's, durably, before anything of it counts. */
-  joinCluster(clusterId: string): Promise<void>;
-  /** Final. */
-  failed(error: unknown): void;
-}
 
 export class RaftDriver {
   readonly applier: StateApplier;
@@ -69,6 +37,7 @@ export class RaftDriver {
   readonly #host: DriverHost;
   readonly #node: RawNode;
   readonly #appending: AppendTasks;
+  readonly #idleLog: IdleLog;
   readonly #ticks: TickTimer;
   #configuration: Configuration;
   #soft: SoftState = { leader: 0, state: StateType.Follower };
@@ -79,10 +48,8 @@ export class RaftDriver {
   #pumpWanted = false;
   #pumping = false;
   #ended = false;
-  #idleWrites = -1;
   #appendedBytes = 0;
   #orphanedTicks = 0;
-  #seenWrites = -1;
   /** Campaign when the snapshot that begins the cluster is installed. */
   #founding = false;
 
@@ -125,6 +92,7 @@ export class RaftDriver {
         parts.observer.logSynced(millis, entries);
       },
     });
+    this.#idleLog = new IdleLog(log, this.#appending);
     this.reads = new ReadRounds(id, clock.nowMicros(), (context) => {
       this.#input(() => {
         this.#node.readIndex(context);
@@ -412,7 +380,6 @@ export class RaftDriver {
   #tick(): void {
     if (this.#ended) return;
     this.reads.tick();
-    this.#confirmIdleLog();
     this.#giveUpOrphans();
     const stalled = this.#appending.stalledMillis;
     if (this.leading) {
@@ -422,25 +389,9 @@ export class RaftDriver {
       return;
     }
     this.#input(() => {
+      this.#idleLog.tick();
       this.#node.tick();
     });
-  }
-
-  /** After a tick without writes the log's end is noted as durable, so that damage there can be told from a crash. */
-  #confirmIdleLog(): void {
-    if (!this.#appending.idle || this.#idleWrites === this.#appending.writes) {
-      return;
-    }
-    const { writes } = this.#appending;
-    const seen = this.#seenWrites;
-    this.#seenWrites = writes;
-    if (seen !== writes) return;
-    this.#idleWrites = writes;
-    try {
-      this.#parts.log.confirm();
-    } catch (error) {
-      this.#fail(error);
-    }
   }
 
   /** Proposals of a leadership that is over, of which nothing was heard for an election timeout. */

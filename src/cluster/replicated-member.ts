@@ -16,8 +16,9 @@ import { LogCompactor } from './log-compactor.ts';
 import { meet } from './meeting.ts';
 import type { Introduction, MemberInfo } from './member.ts';
 import { RaftAdmin } from './raft-admin.ts';
-import type { DriverHost, DriverParts } from './raft-driver.ts';
+import type { DriverHost, DriverParts } from './driver-ports.ts';
 import { RaftDriver } from './raft-driver.ts';
+import { RemovalWatch } from './removal-watch.ts';
 import type { Beginning, ReplicatedNode } from './replicated-node.ts';
 import { ReplicatedStore } from './replicated-store.ts';
 import { SnapshotReception } from './snapshot-reception.ts';
@@ -47,6 +48,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   readonly #leadership: Leadership;
   readonly #compactor: LogCompactor;
   readonly #reception: SnapshotReception;
+  readonly #removalWatch: RemovalWatch;
   readonly #stopping = new AbortController();
   /** Where members were met that no configuration tells of, by id. Bounded. */
   readonly #met = new Map<number, string>();
@@ -66,6 +68,18 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     this.#wasMember = memberIds(parts.configuration.confState).has(parts.id);
     this.removed = new Promise((resolve) => {
       this.#resolveRemoved = resolve;
+    });
+    this.#removalWatch = new RemovalWatch({
+      clock,
+      intervalMillis: REMOVAL_TIMEOUTS * settings.electionTicks * settings.tickMillis,
+      id: parts.id,
+      leaderKnown: () => this.#driver.leaderId !== 0 || this.#isRemoved,
+      configuration: () => this.#driver.configuration,
+      introduce: (address, signal) => this.#askIntroduction(address, signal),
+      removed: () => {
+        this.#noteRemoval();
+      },
+      signal: this.#stopping.signal,
     });
     this.#driver = new RaftDriver(parts, this);
     const driver = this.#driver;
@@ -110,7 +124,9 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     if (ownClusterId !== null) await this.#found(ownClusterId, [self]);
     const { voters } = this.#driver.configuration.confState;
     if (voters.length === 1 && voters[0] === self.id) await this.#leadership.known(this.#stopping.signal);
-    if (transport !== null && this.#clusterId === null) void this.#meet(transport);
+    if (transport === null) return;
+    if (this.#clusterId === null) void this.#meet(transport);
+    this.#removalWatch.start();
   }
 
   async handOver(millis: number): Promise<void> {
@@ -355,6 +371,8 @@ function isSame(one: MemberInfo, other: MemberInfo): boolean {
 }
 
 const MAX_MET = 64;
+/** Election timeouts without a leader after which a member asks whether it still is one. */
+const REMOVAL_TIMEOUTS = 5;
 const NO_TRANSPORT = 'this server was started without a peer address, and cannot have other members';
 
 function notServing(): StoreError {

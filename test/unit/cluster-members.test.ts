@@ -209,6 +209,19 @@ describe('membership', () => {
     expect((await cluster.leader([old.name])).node.admin.status().members).toHaveLength(2);
   });
 
+  it('a follower that was removed finds out, though nobody sends to it any more', async () => {
+    cluster = await MemoryCluster.start(NAMES);
+    await cluster.append(0);
+    const leader = await cluster.leader();
+    const other = cluster.member(NAMES.find((name) => name !== leader.name) ?? '');
+    cluster.network.isolate(other.name);
+    await leader.node.admin.remove(other.disk.memberId, SIGNAL);
+    cluster.network.heal();
+    await other.node.removed;
+    expect(other.node.admin.status().role).toBe('removed');
+    await cluster.append(1, 's', [other.name]);
+  });
+
   it('a member that asks to join is added as a learner', async () => {
     cluster = await MemoryCluster.start(NAMES);
     await cluster.append(0);

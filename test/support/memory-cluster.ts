@@ -6,6 +6,8 @@ import type { ReplicatedNode, Beginning } from '../../src/cluster/replicated-nod
 import type { DriverSettings } from '../../src/cluster/driver-settings.ts';
 import { isStoreError } from '../../src/domain/errors.ts';
 import type { AppendResult } from '../../src/domain/append.ts';
+import type { Clock } from '../../src/lib/clock.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { AppendPipeline } from '../../src/pipeline/append/append-pipeline.ts';
 import { append } from './events.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -25,6 +27,8 @@ export const FAST: Partial<DriverSettings> = { tickMillis: 10, electionTicks: 10
 export class MemoryCluster {
   readonly network = new MemoryNetwork();
   readonly members = new Map<string, Member>();
+  /** How far a member's wall clock is ahead of the machine's, in microseconds, by name. For members opened later. */
+  readonly skews = new Map<string, number>();
   readonly #settings: Partial<DriverSettings>;
   readonly #disks = new Map<string, MemoryDisk>();
   #disksMade = 0;
@@ -58,9 +62,13 @@ export class MemoryCluster {
       transport: this.network.transport(name),
       settings: this.#settings,
     });
-    const member = { name, disk, node, pipeline: new AppendPipeline(node.store) };
+    const member = { name, disk, node, pipeline: new AppendPipeline(node.store, { clock: this.#clock(name) }) };
     this.members.set(name, member);
     return member;
+  }
+
+  #clock(name: string): Clock {
+    return { ...systemClock, nowMicros: () => systemClock.nowMicros() + (this.skews.get(name) ?? 0) };
   }
 
   member(name: string): Member {

@@ -103,6 +103,24 @@ describe('three members', () => {
     for (const name of NAMES) expect(await cluster.contents(name)).toEqual([eventId(0), eventId(3), eventId(1)]);
   });
 
+  it('never let time go back, though the next leader has an earlier clock', async () => {
+    cluster = new MemoryCluster();
+    NAMES.forEach((name, i) => cluster.skews.set(name, i * 3_600_000_000));
+    await Promise.all(NAMES.map((name) => cluster.open(name, cluster.initial(NAMES))));
+    const times: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      const { firstPosition } = await cluster.append(round);
+      const leader = await cluster.leader();
+      await leader.node.store.readBarrier(SIGNAL);
+      for await (const chunk of leader.node.store.readAll(firstPosition, 'forwards')) {
+        for (const one of chunk) times.push(one.createdAt);
+      }
+      await leader.node.handOver(2000);
+    }
+    expect(times).toHaveLength(4);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
   it('hand leadership over without failing an append', async () => {
     cluster = await MemoryCluster.start(NAMES);
     const old = await cluster.leader();
@@ -196,6 +214,33 @@ describe('membership', () => {
     expect(admin.status().members.filter(({ role }) => role !== 'learner')).toHaveLength(3);
     await cluster.append(11);
     await cluster.level(12);
+  });
+
+  it('changes that cannot be made are refused, with the reason', async () => {
+    cluster = await MemoryCluster.start(NAMES);
+    const leader = await cluster.leader();
+    const { admin } = leader.node;
+    const follower = cluster.member(NAMES.find((name) => name !== leader.name) ?? '');
+    await expect(admin.promote(12_345, SIGNAL)).rejects.toMatchObject({ code: 'MEMBER_NOT_FOUND' });
+    await expect(admin.addLearner('nowhere', SIGNAL)).rejects.toMatchObject({ code: 'MEMBERSHIP_REFUSED' });
+    await expect(admin.replace(leader.disk.memberId, follower.disk.memberId, SIGNAL)).rejects.toMatchObject({
+      code: 'MEMBERSHIP_REFUSED',
+    });
+    await expect(follower.node.admin.remove(leader.disk.memberId, SIGNAL)).rejects.toMatchObject({
+      code: 'NOT_LEADER',
+    });
+    // A learner that is cut off has not caught up.
+    await cluster.open('d');
+    await admin.addLearner('d', SIGNAL);
+    cluster.network.isolate('d');
+    await cluster.crash('d');
+    const learner = admin.status().members.find(({ name }) => name === 'd');
+    await eventually('the learner to be missed', () =>
+      admin.status().members.some((one) => one.name === 'd' && !one.active),
+    );
+    await expect(admin.promote(learner?.id ?? 0, SIGNAL)).rejects.toMatchObject({ code: 'MEMBERSHIP_REFUSED' });
+    await admin.remove(learner?.id ?? 0, SIGNAL);
+    expect(admin.status().members.map(({ name }) => name)).toEqual(NAMES);
   });
 
   it('a leader that removes itself stops leading and says that it was removed', async () => {

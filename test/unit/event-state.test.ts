@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { InvariantViolation } from '../../src/lib/assert.ts';
 import { EventState } from '../../src/storage/event-state/event-state.ts';
-import { encodeGroup, type EncodedGroup } from '../../src/storage/group.ts';
+import { encodeGroup, joinGroup, type EncodedGroup } from '../../src/storage/group.ts';
 import { MemoryKeyValue } from '../../src/storage/key-value/memory-key-value.ts';
 import { kindRange, largeRecordKey, metaKeys, pageKey, streamIndexKey } from '../../src/storage/keys.ts';
 import { INLINE_PAGE_BYTES, PAGE_BYTES, pagesOf, recordsOfPage } from '../../src/storage/page.ts';
@@ -183,5 +183,60 @@ describe('a hole', () => {
     ]) {
       await expect(drain(read)).rejects.toMatchObject({ code: 'STORAGE_CORRUPT' });
     }
+  });
+});
+
+describe('records ahead of their entries', () => {
+  async function ahead(): Promise<{ subject: Subject; state: EventState; groups: EncodedGroup[] }> {
+    const subject = new Subject();
+    const state = await EventState.open(subject.keyValue);
+    const groups = [subject.group(['a', 1], ['b', 1]), subject.group(['a', 1], ['b', 1]), subject.group(['a', 1])];
+    await state.apply([{ index: 1, term: 1, group: groups[0] ?? null }]);
+    return { subject, state, groups };
+  }
+
+  it('move positions but not the applied index, and are skipped when their entries come', async () => {
+    const { subject, state, groups } = await ahead();
+    const second = groups[1] as EncodedGroup;
+    const half = joinGroup(second.appends.slice(0, 1));
+    expect((await state.applyRecords(half)).map(({ firstPosition }) => firstPosition)).toEqual([2]);
+    expect([state.appliedIndex, state.appliedEnd]).toEqual([1, 3]);
+    // What is there already comes again with more behind it.
+    expect((await state.applyRecords(second)).map(({ firstPosition }) => firstPosition)).toEqual([3]);
+    const visible = await state.apply([
+      { index: 2, term: 1, group: second },
+      { index: 3, term: 1, group: groups[2] ?? null },
+    ]);
+    expect(visible.map(({ firstPosition }) => firstPosition)).toEqual([4]);
+    for (const one of [state, await EventState.open(subject.keyValue)]) {
+      expect([one.appliedIndex, one.appliedEnd]).toEqual([3, 5]);
+      expect((await drain(one.readAll(0, 'forwards'))).flat()).toHaveLength(5);
+      expect((await one.stream('a'))?.lastRevision).toBe(2);
+    }
+  });
+
+  it('that differ from what is there end the process, as do records after a hole', async () => {
+    const { state, groups } = await ahead();
+    await state.applyRecords(groups[1] as EncodedGroup);
+    const other = new Subject();
+    other.group(['a', 1], ['b', 1]);
+    const different = other.group(['a', 2], ['b', 1]);
+    await expect(state.apply([{ index: 2, term: 1, group: different }])).rejects.toThrow(InvariantViolation);
+    const hole = await ahead();
+    await expect(hole.state.applyRecords(hole.groups[2] as EncodedGroup)).rejects.toThrow(InvariantViolation);
+  });
+
+  it('are the state of a snapshot once all are there', async () => {
+    const { subject, state, groups } = await ahead();
+    const snapshot = { index: 9, term: 3, confState: Uint8Array.of(4), nextPosition: 4 };
+    await state.applyRecords(groups[1] as EncodedGroup);
+    await state.install(snapshot);
+    for (const one of [state, await EventState.open(subject.keyValue)]) {
+      expect([one.appliedIndex, one.appliedTerm, one.appliedEnd, one.confState]).toEqual([9, 3, 4, Uint8Array.of(4)]);
+    }
+    await state.apply([{ index: 10, term: 3, group: groups[2] ?? null }]);
+    expect(state.appliedEnd).toBe(5);
+    const early = await ahead();
+    await expect(early.state.install(snapshot)).rejects.toThrow(InvariantViolation);
   });
 });

@@ -31,32 +31,31 @@ async function runChaos(
 }
 
 describe(`chaos, CHAOS_SEED=${seed}`, () => {
-  it.for([{ nodes: '1', minutes: '0.3' }])(
-    'survives with $nodes nodes',
-    { timeout: 400_000 },
-    async ({ nodes, minutes }) => {
-      const directory = mkdtempSync(join(tmpdir(), 'graveyar-chaos-'));
-      try {
-        const { code, output } = await runChaos(directory, '--nodes', nodes, '--minutes', minutes);
-        expect(code, output).toBe(0);
-        const report = JSON.parse(readFileSync(join(directory, 'report.json'), 'utf8')) as Report;
-        expect(report.violations).toEqual([]);
-        expect(report.acknowledged).toBeGreaterThan(0);
-        expect(report.faults.some(({ times }) => times > 0)).toBe(true);
-        // What was kept is enough to judge again, and the judge would have seen a lost append.
-        const lines = parseHistory(readFileSync(join(directory, 'history.jsonl'), 'utf8'));
-        const log = parseLog(readFileSync(join(directory, 'n1.log.jsonl'), 'utf8'));
-        expect(checkHistory(lines, new Map([['n1', log]]))).toEqual([]);
-        const acknowledged = lines.findLast(({ op, result }) => op === 'append' && result === 'ok')?.ids?.at(-1);
-        const shorter = log.slice(
-          0,
-          log.findIndex(({ id }) => id === acknowledged),
-        );
-        const found = checkHistory(lines, new Map([['n1', shorter]])).map(({ kind }) => kind);
-        expect(found).toContain('lost append');
-      } finally {
-        rmSync(directory, { recursive: true, force: true });
-      }
-    },
-  );
+  it.for([
+    { nodes: '1', minutes: '0.2' },
+    { nodes: '3', minutes: '0.6' },
+  ])('survives with $nodes nodes', { timeout: 400_000 }, async ({ nodes, minutes }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'graveyar-chaos-'));
+    try {
+      const { code, output } = await runChaos(directory, '--nodes', nodes, '--minutes', minutes);
+      expect(code, output).toBe(0);
+      const report = JSON.parse(readFileSync(join(directory, 'report.json'), 'utf8')) as Report;
+      expect(report.violations).toEqual([]);
+      expect(report.acknowledged).toBeGreaterThan(0);
+      expect(report.faults.some(({ times }) => times > 0)).toBe(true);
+      // What was kept is enough to judge again, and the judge would have seen a lost append.
+      const lines = parseHistory(readFileSync(join(directory, 'history.jsonl'), 'utf8'));
+      const log = parseLog(readFileSync(join(directory, 'n1.log.jsonl'), 'utf8'));
+      expect(checkHistory(lines, new Map([['n1', log]]))).toEqual([]);
+      const acknowledged = lines.findLast(({ op, result }) => op === 'append' && result === 'ok')?.ids?.at(-1);
+      const shorter = log.slice(
+        0,
+        log.findIndex(({ id }) => id === acknowledged),
+      );
+      const found = checkHistory(lines, new Map([['n1', shorter]])).map(({ kind }) => kind);
+      expect(found).toContain('lost append');
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
 });

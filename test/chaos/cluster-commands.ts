@@ -16,7 +16,11 @@ export function clusterFlags(
   return ['--name', name, '--peer-host', host, '--peer-port', String(peerPort), '--initial-members', list];
 }
 
-/** The member that leads, as far as a running one says. */
-export function leaderOf(members: readonly Member[]): Promise<Member | null> {
-  return Promise.resolve(members.length === 1 ? (members[0] ?? null) : null);
+/** The member that leads, as far as the members' logs say; null when none says so. */
+export function leaderOf(members: readonly Member[]): Member | null {
+  let leader: Member | null = null;
+  for (const member of members) {
+    if (member.leadsTerm !== null && member.leadsTerm > (leader?.leadsTerm ?? -1)) leader = member;
+  }
+  return leader;
 }

@@ -6,6 +6,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createWriteStream } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { cleanEnvironment, graveyarArguments } from '../support/server-process.ts';
 import { within } from './within.ts';
 import type { Host } from './network/network.ts';
@@ -33,6 +34,7 @@ export class Member {
   #exited: Promise<void> = Promise.resolve();
   #expectEnd = false;
   #paused = false;
+  #leadsTerm: number | null = null;
 
   constructor(options: MemberOptions) {
     this.options = options;
@@ -50,8 +52,9 @@ export class Member {
     return `${this.options.host.address}:${this.options.peerPort}`;
   }
 
-  get running(): boolean {
-    return this.#child !== null;
+  /** The term that it leads, by its log; null when it follows or does not run. */
+  get leadsTerm(): number | null {
+    return this.#leadsTerm;
   }
 
   /** Starts the process; resolves when it runs, which is before it serves. Does nothing when it runs. */
@@ -68,6 +71,10 @@ export class Member {
     const log = createWriteStream(join(directory, `${name}.log`), { flags: 'a' });
     const child = spawn(program, args, { env: cleanEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr.pipe(log);
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      const term = termLed(line);
+      if (term !== undefined) this.#leadsTerm = term;
+    });
     // A run that is interrupted leaves no process behind.
     const orphaned = (): boolean => child.kill('SIGKILL');
     process.once('exit', orphaned);
@@ -77,6 +84,7 @@ export class Member {
       child.once('close', (code, signal) => {
         process.removeListener('exit', orphaned);
         this.#child = null;
+        this.#leadsTerm = null;
         this.#paused = false;
         if (!this.#expectEnd && !this.mayEnd)
           this.unexpectedEnds.push(`${name} ended by itself: ${String(code ?? signal)}`);
@@ -124,5 +132,16 @@ export class Member {
   resume(): void {
     this.#paused = false;
     this.#child?.kill('SIGCONT');
+  }
+}
+
+/** What a line of the log says of leadership: the term that the member leads, null for none; undefined: nothing. */
+function termLed(line: string): number | null | undefined {
+  try {
+    const { message, term } = JSON.parse(line) as { message?: unknown; term?: unknown };
+    if (message === 'this member leads' && typeof term === 'number') return term;
+    return message === 'leadership changed' ? null : undefined;
+  } catch {
+    return undefined;
   }
 }

@@ -56,10 +56,11 @@ export async function runNemesis(options: NemesisOptions): Promise<FaultReport[]
 
 async function bring(fault: Fault, options: NemesisOptions, end: number): Promise<void> {
   const { store, random, onEvent } = options;
-  const leader = random.integer(2) === 0 ? await store.leader() : null;
+  const leader = random.integer(2) === 0 ? store.leader() : null;
   const target = leader ?? store.members[random.integer(store.members.length)];
   if (target === undefined) return;
-  onEvent(`${fault.name}: ${target.name}${leader === null ? '' : ' (leader)'}`);
+  const about = fault.victim?.(store) ?? `${target.name}${leader === null ? '' : ' (leader)'}`;
+  onEvent(`${fault.name}: ${about}`);
   const hold = (millis: number): Promise<void> => {
     const wanted = millis * (0.5 + random.next() / 2);
     return pause(Math.max(100, Math.min(wanted, end - performance.now())));

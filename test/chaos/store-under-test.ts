@@ -63,7 +63,7 @@ export class StoreUnderTest {
   }
 
   /** Who leads, as far as some member says; null: nobody that is known of. */
-  leader(): Promise<Member | null> {
+  leader(): Member | null {
     return leaderOf(this.members);
   }
 

@@ -21,6 +21,8 @@ export interface Fault {
   readonly name: string;
   /** Whether it can be done to this store here. */
   possible(store: StoreUnderTest): boolean;
+  /** Whom it is about, when that is always the same. */
+  readonly victim?: (store: StoreUnderTest) => string;
   run(context: FaultContext): Promise<void>;
 }
 

@@ -25,6 +25,7 @@ export const processFaults: readonly Fault[] = [
   },
   {
     name: 'kill -9 of all members together',
+    victim: () => 'all',
     possible: always,
     run: async ({ store, hold }) => {
       await Promise.all(store.members.map((member) => member.kill()));
@@ -74,6 +75,7 @@ export const processFaults: readonly Fault[] = [
   },
   {
     name: 'rolling restart',
+    victim: () => 'all',
     possible: ({ members }) => members.length >= 3,
     run: async ({ store }) => {
       for (const member of store.members) {
@@ -85,6 +87,7 @@ export const processFaults: readonly Fault[] = [
   },
   {
     name: 'full disk',
+    victim: ({ smallDisk }) => smallDisk?.member.name ?? '',
     possible: ({ smallDisk }) => smallDisk !== null,
     run: async ({ store, hold }) => {
       const member = store.smallDisk?.member;

@@ -2,6 +2,7 @@
 /**
  * The `graveyar` command: hands the process's streams and signals to the program and exits with its code.
  */
+import { EXIT } from './cli/exit-code.ts';
 import { runProgram } from './cli/program.ts';
 import { keepProcessAlive, systemClock } from './lib/clock.ts';
 
@@ -14,7 +15,9 @@ process.once('SIGTERM', interrupt);
 
 // A reader that goes away (`graveyar read … | head`) has what it wanted.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  process.stderr.write(`graveyar: cannot write to standard output: ${error.message}\n`);
+  process.exit(EXIT.disk);
 });
 
 // Whatever a command waits for, the process does not end before it has an exit code.

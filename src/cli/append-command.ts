@@ -1,7 +1,8 @@
 /**
  * `graveyar append`: one atomic append to one stream, from flags or from lines of JSON.
  */
-import { text as readAll } from 'node:stream/consumers';
+import { isUtf8 } from 'node:buffer';
+import { buffer as readAll } from 'node:stream/consumers';
 import { InvalidArgumentError } from 'commander';
 import type { Command } from 'commander';
 import type { Expected, NewEvent } from '../client/index.ts';
@@ -25,7 +26,8 @@ interface AppendFlags extends ServerFlags {
 }
 
 const HELP = `
-With --type, appends one event; --data is JSON when it can be read as JSON, else text; "-" reads it from standard input.
+With --type, appends one event; --data is JSON when it can be read as JSON, else text; "-" reads it, any bytes, from standard
+input.
 Without --type, reads events from standard input, one JSON object a line, as in \`graveyar import --help\`; "stream" may
 be left out. All of them are appended as one: all or none.
 
@@ -59,6 +61,7 @@ export function addAppendCommand(program: Command, terminal: Terminal): void {
 }
 
 async function append(stream: string, flags: AppendFlags, terminal: Terminal): Promise<void> {
+  if (flags.type === undefined) refuseFlagsOfOneEvent(flags);
   const events =
     flags.type === undefined ? await eventsOfInput(stream, terminal) : [await eventOfFlags(flags, terminal)];
   const { expect } = flags;
@@ -79,16 +82,23 @@ async function append(stream: string, flags: AppendFlags, terminal: Terminal): P
   });
 }
 
+/** Events from standard input say all of this themselves. */
+function refuseFlagsOfOneEvent({ data, metadata, id, tag, contentType }: AppendFlags): void {
+  const given = Object.entries({ data, metadata, id, tag, 'content-type': contentType });
+  const first = given.find(([, value]) => value !== undefined);
+  if (first === undefined) return;
+  throw new CommandFailure(`--${first[0]} is for one event, which needs --type`, EXIT.usage);
+}
+
 async function eventOfFlags(flags: AppendFlags, terminal: Terminal): Promise<NewEvent> {
-  const data = flags.data === '-' ? await readAll(terminal.stdin) : flags.data;
-  const contentType =
-    flags.contentType ?? (data === undefined ? undefined : isJson(data) ? 'application/json' : 'text/plain');
+  const data = await dataOf(flags, terminal);
+  const contentType = flags.contentType ?? (data === undefined ? undefined : contentTypeOf(data));
   if (flags.metadata !== undefined && !isJson(flags.metadata)) {
     throw new CommandFailure('--metadata: not valid JSON', EXIT.usage);
   }
   return {
     type: flags.type ?? '',
-    ...(data === undefined ? {} : { data: Buffer.from(data) }),
+    ...(data === undefined ? {} : { data }),
     ...(contentType === undefined ? {} : { contentType }),
     ...(flags.metadata === undefined ? {} : { metadata: Buffer.from(flags.metadata) }),
     ...(flags.id === undefined ? {} : { id: flags.id }),
@@ -96,11 +106,23 @@ async function eventOfFlags(flags: AppendFlags, terminal: Terminal): Promise<New
   };
 }
 
+async function dataOf({ data }: AppendFlags, { stdin }: Terminal): Promise<Buffer | undefined> {
+  if (data === '-') return readAll(stdin);
+  return data === undefined ? undefined : Buffer.from(data);
+}
+
+function contentTypeOf(data: Buffer): string {
+  if (!isUtf8(data)) return 'application/octet-stream';
+  return isJson(data.toString()) ? 'application/json' : 'text/plain';
+}
+
 async function eventsOfInput(stream: string, { stdin }: Terminal): Promise<NewEvent[]> {
   if (stdin.isTTY === true) {
     throw new CommandFailure('give --type, or events on standard input; see graveyar append --help', EXIT.usage);
   }
-  const lines = (await readAll(stdin)).split('\n');
+  const input = await readAll(stdin);
+  if (!isUtf8(input)) throw new CommandFailure('standard input is not valid UTF-8', EXIT.usage);
+  const lines = input.toString().split('\n');
   const events = lines.flatMap((line, at) => (line.trim() === '' ? [] : [eventOfLine(line, at + 1, stream)]));
   if (events.length === 0) throw new CommandFailure('standard input has no events', EXIT.usage);
   return events;

@@ -28,6 +28,10 @@ export const EXIT = {
   notFound: 10,
   /** a defect of the program; the log has details */
   internal: 70,
+  /** ended by SIGINT, as shells say it */
+  interrupted: 130,
+  /** ended by SIGTERM, as shells say it */
+  terminated: 143,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
@@ -39,4 +43,10 @@ export const EXIT_CODE_HELP = `Exit codes:
   2  wrong arguments or configuration              8  the server cannot be reached or did not answer in time
   3  the data directory is in use                  9  the store is not in the state that was expected
   4  the data is damaged                          10  there is no such stream
-  5  the data was written by a newer version      70  a defect of the program`;
+  5  the data was written by a newer version      70  a defect of the program
+130  interrupted (SIGINT)                        143  terminated (SIGTERM)`;
+
+/** The code of a command that could not finish because of this signal, the reason of `Terminal.interrupted`. */
+export function interruptionCode(signal: unknown): ExitCode {
+  return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
+}

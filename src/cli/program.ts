@@ -6,7 +6,7 @@ import { addAppendCommand } from './append-command.ts';
 import { addBenchCommand } from './bench/bench-command.ts';
 import { addEmptyServerCommand } from './bench/empty-server-command.ts';
 import { addCheckCommand } from './check/check-command.ts';
-import { EXIT, EXIT_CODE_HELP } from './exit-code.ts';
+import { EXIT, EXIT_CODE_HELP, interruptionCode } from './exit-code.ts';
 import { describeFailure } from './failure.ts';
 import { addReadCommand } from './read-command.ts';
 import { addServeCommand } from './serve/serve-command.ts';
@@ -51,6 +51,11 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
   } catch (error) {
     // Commander has written its message or the help by now.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    const { aborted, reason } = terminal.interrupted as { aborted: boolean; reason: unknown };
+    if (aborted && error === reason) {
+      terminal.stderr.write('graveyar: interrupted\n');
+      return interruptionCode(reason);
+    }
     const { lines, exitCode } = describeFailure(error);
     terminal.stderr.write(`graveyar: ${lines.join('\n')}\n`);
     return exitCode;

@@ -52,8 +52,11 @@ async function read(stream: string | undefined, flags: ReadFlags, terminal: Term
   if ((stream === undefined) !== (flags.all === true)) {
     throw new CommandFailure('give either a stream or --all', EXIT.usage);
   }
-  if (flags.limit === 0) return;
+  if (stream !== undefined && flags.fromTime !== undefined) {
+    throw new CommandFailure('--from-time is for the whole store, not for one stream', EXIT.usage);
+  }
   const filter = filterOf(flags, stream);
+  if (flags.limit === 0) return;
   const shared = {
     direction: flags.backwards === true ? ('backwards' as const) : ('forwards' as const),
     consistency: flags.local === true ? ('local' as const) : ('linearizable' as const),

@@ -16,8 +16,9 @@ export interface Terminal {
   readonly interrupted: AbortSignal;
 }
 
-/** Writes to the stream and waits until it takes more. */
+/** Writes to the stream and waits until it takes more. Rejects with the stream's error, also one of an earlier write. */
 export async function write(stream: Writable, text: string): Promise<void> {
+  if (stream.errored !== null) throw stream.errored;
   if (!stream.write(text)) await once(stream, 'drain');
 }
 

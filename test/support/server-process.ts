@@ -116,7 +116,7 @@ export interface CommandResult extends Exit {
 export function runGraveyar(
   args: readonly string[],
   options: {
-    readonly input?: string;
+    readonly input?: string | Uint8Array;
     readonly env?: Record<string, string>;
     readonly timeoutMillis?: number;
     readonly spawn?: SpawnOptions;

@@ -49,10 +49,12 @@ export function addExportCommand(program: Command, terminal: Terminal): void {
 }
 
 async function runExport(file: string, flags: ExportFlags, terminal: Terminal): Promise<void> {
+  const filter = filterOf(flags, undefined);
   const { output, from } = await openOutput(file, flags, terminal);
+  // Looked at where it is written to: an error that nobody listens for would end the process without a word.
+  output.on('error', () => undefined);
   const progress = new Progress({ clock: terminal.clock, stream: terminal.stderr, unit: 'events' });
   try {
-    const filter = filterOf(flags, undefined);
     const count = await withClient(flags, terminal, (client) =>
       copy(client, { output, from, filter, progress, signal: terminal.interrupted }),
     );
@@ -62,6 +64,9 @@ async function runExport(file: string, flags: ExportFlags, terminal: Terminal): 
     }
     const seconds = progress.seconds.toFixed(1);
     terminal.stderr.write(`exported ${grouped(count)} events in ${seconds} s\n`);
+  } catch (error) {
+    if (output.errored === null) throw error;
+    throw new CommandFailure(`cannot write ${file}: ${output.errored.message}`, EXIT.disk, { cause: error });
   } finally {
     progress.finish();
   }

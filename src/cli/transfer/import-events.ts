@@ -7,6 +7,7 @@
  */
 import type { ProposedEvent } from '../../domain/event.ts';
 import { EventLineError, parseEventLine } from '../event-line.ts';
+import { interruptionCode } from '../exit-code.ts';
 import { CommandFailure, describeFailure } from '../failure.ts';
 import type { LineBatch } from './line-source.ts';
 
@@ -109,7 +110,8 @@ class Import {
   /** Waits for the window on its way, then sends the one that was gathered. */
   async #flush(bytesRead: number): Promise<void> {
     await this.#sending;
-    if (this.#options.interrupted.aborted) throw new CommandFailure('interrupted');
+    const { interrupted } = this.#options;
+    if (interrupted.aborted) throw new CommandFailure('interrupted', interruptionCode(interrupted.reason));
     const window = this.#window;
     this.#bytesPerEvent = (bytesRead - this.#done.bytes) / Math.max(1, this.#events);
     this.#window = new Map();

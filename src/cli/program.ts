@@ -6,6 +6,8 @@ import { addAppendCommand } from './append-command.ts';
 import { addBenchCommand } from './bench/bench-command.ts';
 import { addEmptyServerCommand } from './bench/empty-server-command.ts';
 import { addCheckCommand } from './check/check-command.ts';
+import { addClusterCommand } from './cluster/cluster-command.ts';
+import { addDevClusterCommand } from './dev-cluster/dev-cluster-command.ts';
 import { EXIT, EXIT_CODE_HELP, interruptionCode } from './exit-code.ts';
 import { describeFailure } from './failure.ts';
 import { addReadCommand } from './read-command.ts';
@@ -19,6 +21,8 @@ import { addImportCommand } from './transfer/import-command.ts';
 /** The commands in the order of the help. */
 const COMMANDS: readonly ((program: Command, terminal: Terminal) => void)[] = [
   addServeCommand,
+  addDevClusterCommand,
+  addClusterCommand,
   addAppendCommand,
   addReadCommand,
   addTailCommand,
@@ -37,7 +41,7 @@ export async function runProgram(args: readonly string[], terminal: Terminal): P
     .showSuggestionAfterError()
     .addHelpText('after', `\n${EXIT_CODE_HELP}`);
   for (const add of COMMANDS) add(program, terminal);
-  for (const command of [program, ...program.commands]) {
+  for (const command of [program, ...program.commands.flatMap((each) => [each, ...each.commands])]) {
     command.exitOverride().configureOutput({
       writeOut: (text) => terminal.stdout.write(text),
       writeErr: (text) => terminal.stderr.write(text),

@@ -9,7 +9,7 @@ import type { AppendResult } from '../domain/append.ts';
 import { AppendSessionResponse, EventStoreService } from '../grpc/gen/graveyar/v1/event_store.ts';
 import type { CancelTimer } from '../lib/clock.ts';
 import type { Caller, DuplexCall } from './caller.ts';
-import { isRetryable } from './caller.ts';
+import { isRedirect, isRetryable } from './caller.ts';
 import { errorFromFailure } from './error-from-status.ts';
 import { DeadlineExceededError, GraveyarError, OverloadedError, UnavailableError } from './errors.ts';
 import { appendMessage, encodeAppend } from './new-event.ts';
@@ -40,6 +40,8 @@ export class AppendSession {
   readonly #backoff: Backoff;
   #call: DuplexCall | null = null;
   #waiting = false;
+  /** The last call ended with the address of the leader, and nothing has succeeded since. */
+  #redirected = false;
   #closed = false;
   /** Why every append fails from now on. */
   #broken: Error | null = null;
@@ -137,6 +139,7 @@ export class AppendSession {
     }
     if (result.$case === 'success') {
       this.#backoff.reset();
+      this.#redirected = false;
       pending.succeed(result.success);
     } else {
       const error = errorFromFailure(result.failure);
@@ -164,6 +167,12 @@ export class AppendSession {
     this.#queue.rewind();
     this.#wakeWaiters();
     if (this.#queue.size === 0 || this.#waiting) return;
+    if (isRedirect(error) && !this.#redirected) {
+      this.#redirected = true;
+      this.#send();
+      return;
+    }
+    this.#redirected = false;
     this.#waiting = true;
     void this.#backoff.wait(undefined).then(() => {
       this.#waiting = false;

@@ -8,10 +8,13 @@
 import { Metadata } from '@grpc/grpc-js';
 import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import type { CallOptions, ClientSettings } from './client-options.ts';
-import type { Endpoints } from './endpoints.ts';
+import type { Endpoints, Purpose } from './endpoints.ts';
 import { errorFromCall } from './error-from-status.ts';
-import { GraveyarError } from './errors.ts';
+import { GraveyarError, NotLeaderError } from './errors.ts';
 import { Backoff, pause } from './retry.ts';
+
+/** Asks a member that does not lead to name the leader instead of passing the call on, which costs a hop. */
+const REQUIRE_LEADER = 'graveyar-require-leader';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const nothing = (): void => undefined;
@@ -19,6 +22,11 @@ const nothing = (): void => undefined;
 /** True for an error after which the same call may be made again. */
 export function isRetryable(error: unknown): boolean {
   return error instanceof GraveyarError && error.retryable;
+}
+
+/** True when the member that was asked has said where the leader is. */
+export function isRedirect(error: unknown): boolean {
+  return error instanceof NotLeaderError && error.endpoint !== null;
 }
 
 /** A bidirectional call that is going on. */
@@ -40,20 +48,28 @@ export class Caller {
     request: Uint8Array,
     decode: (answer: Uint8Array) => T,
     options: CallOptions,
+    purpose: Purpose = 'read',
   ): Promise<T> {
     const { signal, deadlineMillis = this.settings.deadlineMillis } = options;
     const deadline = this.#now() + deadlineMillis;
     let backoff: Backoff | null = null;
+    let redirected = false;
     for (;;) {
       signal?.throwIfAborted();
-      const client = this.#endpoints.current();
+      const client = this.#endpoints.next(purpose);
       try {
-        return decode(await once(client, path, request, deadline, signal));
+        return decode(await once(client, path, request, this.#metadata(purpose), deadline, signal));
       } catch (error) {
         signal?.throwIfAborted();
         const failure = errorFromCall(error);
         this.#endpoints.failed(client, failure);
         if (!isRetryable(failure)) throw failure;
+        // Who was sent to the leader goes there at once; sent on again, two members may disagree for a while.
+        if (isRedirect(failure) && !redirected && this.#now() < deadline) {
+          redirected = true;
+          continue;
+        }
+        redirected = false;
         backoff ??= new Backoff(this.settings);
         const millis = backoff.next();
         if (this.#now() + millis >= deadline) throw failure;
@@ -69,7 +85,7 @@ export class Caller {
   async *stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
     const { signal, deadlineMillis } = options;
     signal?.throwIfAborted();
-    const client = this.#endpoints.current();
+    const client = this.#endpoints.next('read');
     const limit = deadlineMillis === undefined ? {} : { deadline: this.#now() + deadlineMillis };
     const call = client.makeServerStreamRequest(path, identity, identity, asBuffer(request), new Metadata(), limit);
     // Cancelling makes the call fail once more, when nobody listens any longer.
@@ -91,10 +107,10 @@ export class Caller {
     }
   }
 
-  /** A bidirectional call, made once. `failed` turns the call's error into ours, and chooses the next endpoint. */
+  /** A bidirectional call to the leader, made once. `failed` turns the call's error into ours, and chooses the next endpoint. */
   duplex(path: string): { readonly call: DuplexCall; readonly failed: (error: unknown) => Error } {
-    const client = this.#endpoints.current();
-    const call = client.makeBidiStreamRequest(path, identity, identity, new Metadata(), {});
+    const client = this.#endpoints.next('append');
+    const call = client.makeBidiStreamRequest(path, identity, identity, this.#metadata('append'), {});
     return {
       call,
       failed: (error) => {
@@ -103,6 +119,12 @@ export class Caller {
         return failure;
       },
     };
+  }
+
+  #metadata(purpose: Purpose): Metadata {
+    const metadata = new Metadata();
+    if (purpose === 'append' && this.#endpoints.requiresLeader) metadata.set(REQUIRE_LEADER, 'true');
+    return metadata;
   }
 
   #now(): number {
@@ -118,6 +140,7 @@ function once(
   client: Client,
   path: string,
   request: Uint8Array,
+  metadata: Metadata,
   deadline: number,
   signal: AbortSignal | undefined,
 ): Promise<Buffer> {
@@ -130,7 +153,7 @@ function once(
       identity,
       identity,
       asBuffer(request),
-      new Metadata(),
+      metadata,
       { deadline },
       (error, answer) => {
         signal?.removeEventListener('abort', cancel);

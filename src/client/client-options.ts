@@ -20,7 +20,7 @@ export interface ClientOptions {
   readonly deadlineMillis?: number;
   /** The first pause before a retry; it doubles, up to the longest, and each is a random part of that. Default 50. */
   readonly firstBackoffMillis?: number;
-  /** Default 2,000. */
+  /** Default 500: elections are short. */
   readonly longestBackoffMillis?: number;
   /** For tests. */
   readonly clock?: Clock;

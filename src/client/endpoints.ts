@@ -1,11 +1,13 @@
 /**
- * The addresses of a store's members, and which one to call next: the current one, until it fails; then the next, in a
- * circle; and a member that names the leader sends us there. Each has one connection, made when it is first used.
+ * The addresses of a store's members, and which one to call next. Appends go to one, until it fails; then to the next, in a
+ * circle; and a member that names the leader sends us there. Reads go to all in turn, but for those that failed a moment ago. Each has
+ * one connection, made when it is first used.
  */
 import { Client, credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
 import { limits } from '../domain/limits.ts';
 import { defined } from '../lib/assert.ts';
+import type { Clock } from '../lib/clock.ts';
 import type { ClientTls } from './client-options.ts';
 import { GraveyarError, NotLeaderError, UnavailableError } from './errors.ts';
 
@@ -18,8 +20,11 @@ const channelOptions: ChannelOptions = {
   'grpc-node.flow_control_window': flowControlWindow,
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
-  'grpc.keepalive_time_ms': 30_000,
-  'grpc.keepalive_timeout_ms': 20_000,
+  // A host that vanished without a word is noticed after both, well within the deadline of a call.
+  'grpc.keepalive_time_ms': 3_000,
+  'grpc.keepalive_timeout_ms': 3_000,
+  // A member may come back under its name with another address.
+  'grpc.dns_min_time_between_resolutions_ms': 1_000,
   // Retries are decided here, where it is known what is safe.
   'grpc.enable_retries': 0,
   'grpc.enable_channelz': 0,
@@ -31,37 +36,59 @@ const channelOptions: ChannelOptions = {
 /** Members that are not in the list, but were named as the leader: connections are kept to so many. */
 const strangers = 8;
 
+/** For so long reads keep away from a member that failed. */
+const restMillis = 2_000;
+
+/** For so long members are asked to pass appends on, once the leader they named could not be reached from here. */
+const detourMillis = 30_000;
+
+/** What a call needs: the leader, or any member. */
+export type Purpose = 'append' | 'read';
+
 /** The connections of one client. */
 export class Endpoints {
   readonly #addresses: readonly string[];
   readonly #credentials: ChannelCredentials;
+  readonly #clock: Clock;
   readonly #clients = new Map<string, Client>();
+  /** Until when reads keep away, by address. */
+  readonly #resting = new Map<string, number>();
   #current: string;
+  #turn = 0;
+  #detourUntil = -Infinity;
   #closed = false;
 
   /** At least one address, `host:port`. */
-  constructor(addresses: readonly string[], tls: ClientTls | undefined) {
+  constructor(addresses: readonly string[], tls: ClientTls | undefined, clock: Clock) {
     this.#addresses = addresses;
     this.#current = defined(addresses[0], 'an address');
     this.#credentials = tls === undefined ? credentials.createInsecure() : secure(tls);
+    this.#clock = clock;
   }
 
   /** The connection to call next. Throws CLOSED after {@link close}. */
-  current(): Client {
+  next(purpose: Purpose): Client {
     if (this.#closed) throw new GraveyarError('CLOSED', 'the client is closed', false);
-    let client = this.#clients.get(this.#current);
-    if (client === undefined) {
-      client = new Client(this.#current, this.#credentials, channelOptions);
-      this.#clients.set(this.#current, client);
-    }
-    return client;
+    return this.#client(purpose === 'append' ? this.#current : this.#reader());
+  }
+
+  /** Whether a member that does not lead should say so. Else it should pass appends on, as the leader is out of our reach. */
+  get requiresLeader(): boolean {
+    return this.#clock.monotonicMillis() >= this.#detourUntil;
   }
 
   /** A call through `client` failed: chooses who is next. Does nothing when that was decided meanwhile. */
   failed(client: Client, error: Error): void {
-    if (!(error instanceof UnavailableError) || client !== this.#clients.get(this.#current)) return;
+    if (!(error instanceof UnavailableError)) return;
+    const now = this.#clock.monotonicMillis();
     const leader = error instanceof NotLeaderError ? error.endpoint : null;
-    this.#current = leader ?? this.#next();
+    for (const [address, other] of this.#clients) {
+      if (other === client && !(error instanceof NotLeaderError)) this.#resting.set(address, now + restMillis);
+    }
+    if (client !== this.#clients.get(this.#current)) return;
+    if (error.code === 'UNAVAILABLE' && !this.#addresses.includes(this.#current))
+      this.#detourUntil = now + detourMillis;
+    this.#current = leader ?? this.#following();
     this.#forgetStrangers();
   }
 
@@ -72,7 +99,26 @@ export class Endpoints {
     this.#clients.clear();
   }
 
-  #next(): string {
+  #client(address: string): Client {
+    let client = this.#clients.get(address);
+    if (client === undefined) {
+      client = new Client(address, this.#credentials, channelOptions);
+      this.#clients.set(address, client);
+    }
+    return client;
+  }
+
+  #reader(): string {
+    const now = this.#clock.monotonicMillis();
+    for (let tried = 0; tried < this.#addresses.length; tried++) {
+      const address = defined(this.#addresses[this.#turn++ % this.#addresses.length], 'an address');
+      if ((this.#resting.get(address) ?? -Infinity) <= now) return address;
+    }
+    // All failed a moment ago: whichever is next.
+    return defined(this.#addresses[this.#turn++ % this.#addresses.length], 'an address');
+  }
+
+  #following(): string {
     const index = this.#addresses.indexOf(this.#current);
     return defined(this.#addresses[(index + 1) % this.#addresses.length], 'an address');
   }

@@ -16,6 +16,7 @@ import { systemClock } from '../lib/clock.ts';
 import { AppendSession } from './append-session.ts';
 import type { SessionOptions } from './append-session.ts';
 import { Caller } from './caller.ts';
+import { ClusterClient } from './cluster-client.ts';
 import type { CallOptions, ClientOptions } from './client-options.ts';
 import { Endpoints } from './endpoints.ts';
 import { InvalidArgumentError, StreamNotFoundError } from './errors.ts';
@@ -68,6 +69,8 @@ export interface StreamPage {
  * method rejects with a {@link GraveyarError}, or with the reason of the signal it was given.
  */
 export class GraveyarClient {
+  /** Who the members are, how they are, and changing them. */
+  readonly cluster: ClusterClient;
   readonly #endpoints: Endpoints;
   readonly #caller: Caller;
 
@@ -75,13 +78,15 @@ export class GraveyarClient {
   constructor(addresses: string | readonly string[], options: ClientOptions = {}) {
     const list = typeof addresses === 'string' ? [addresses] : [...addresses];
     if (list.length === 0) throw new InvalidArgumentError('a client needs an address', 'addresses', 'at least one');
-    this.#endpoints = new Endpoints(list, options.tls);
+    const clock = options.clock ?? systemClock;
+    this.#endpoints = new Endpoints(list, options.tls, clock);
     this.#caller = new Caller(this.#endpoints, {
       deadlineMillis: options.deadlineMillis ?? 30_000,
       firstBackoffMillis: options.firstBackoffMillis ?? 50,
-      longestBackoffMillis: options.longestBackoffMillis ?? 2_000,
-      clock: options.clock ?? systemClock,
+      longestBackoffMillis: options.longestBackoffMillis ?? 500,
+      clock,
     });
+    this.cluster = new ClusterClient(this.#caller);
   }
 
   /**
@@ -91,7 +96,7 @@ export class GraveyarClient {
   append(streamId: string, events: readonly NewEvent[], options: AppendOptions = {}): Promise<AppendResult> {
     const request = encodeAppend(appendMessage(streamId, events, options.expectedVersion));
     const { path } = EventStoreService.appendEvent;
-    return this.#caller.unary(path, request, (answer) => AppendEventResponse.decode(answer), options);
+    return this.#caller.unary(path, request, (answer) => AppendEventResponse.decode(answer), options, 'append');
   }
 
   /** Appends to several streams in one atomic step. One result for each part, in order. */
@@ -102,7 +107,13 @@ export class GraveyarClient {
       condition: condition && { query: queryMessage(condition.query), afterPosition: condition.afterPosition },
     }).finish();
     const { path } = EventStoreService.appendTransaction;
-    return this.#caller.unary(path, request, (answer) => AppendTransactionResponse.decode(answer).appends, options);
+    return this.#caller.unary(
+      path,
+      request,
+      (answer) => AppendTransactionResponse.decode(answer).appends,
+      options,
+      'append',
+    );
   }
 
   /** Begins a session: many appends in flight, in order. */

@@ -1,0 +1,187 @@
+/**
+ * `graveyar cluster …`: the members of a store, how they are, and changing them.
+ */
+import type { Command } from 'commander';
+import type { ClusterMember, ClusterState, GraveyarClient } from '../../client/index.ts';
+import { EXIT } from '../exit-code.ts';
+import { CommandFailure } from '../failure.ts';
+import { addServerFlags, withClient } from '../server-address.ts';
+import type { ServerFlags } from '../server-address.ts';
+import { grouped, renderTable } from '../table.ts';
+import { write, writeJson } from '../terminal.ts';
+import type { Terminal } from '../terminal.ts';
+
+interface ClusterFlags extends ServerFlags {
+  readonly json?: boolean;
+}
+
+/** Names a member: its name or its id. */
+const MEMBER = '<member>';
+
+const HELP = `
+A member is named by its name or its id. Any member can be asked; changes are made by the leader.
+
+Examples:
+  graveyar cluster members
+  graveyar cluster transfer node-2
+  graveyar cluster add-learner 10.0.0.4:4002 && graveyar cluster promote node-4
+  graveyar cluster replace node-2 node-4`;
+
+/** Adds the command and its subcommands. */
+export function addClusterCommand(program: Command, terminal: Terminal): void {
+  const cluster = program.command('cluster').description('look at and change the members of a store');
+  cluster.addHelpText('after', HELP);
+  const add = (
+    usage: string,
+    description: string,
+    run: (client: GraveyarClient, args: readonly string[], print: Print) => Promise<void>,
+  ): void => {
+    const command = cluster.command(usage).description(description).option('--json', 'print JSON');
+    addServerFlags(command).action((...given: unknown[]) => {
+      // Commander passes the arguments, then the flags, then the command.
+      const flags = given.at(-2) as ClusterFlags;
+      const args = given.slice(0, -2).filter((arg) => arg !== undefined) as string[];
+      return withClient(flags, terminal, (client) => run(client, args, printer(terminal, flags.json === true)));
+    });
+  };
+  add('status', 'what one member knows of itself and its cluster', showStatus);
+  add('members', 'the members, as the leader sees them', showMembers);
+  add('watch', 'the status of one member at every change', watch);
+  add('add-learner <host:port>', 'add who listens for members there, without a vote', addLearner);
+  add(`promote ${MEMBER}`, 'give a learner that has caught up a vote', async (client, [name = ''], print) => {
+    const { id } = await find(client, name);
+    await client.cluster.promote(id);
+    await print.done({ promoted: id }, `${name} has a vote`);
+  });
+  add(`remove ${MEMBER}`, 'take a member out of the cluster', async (client, [name = ''], print) => {
+    const { id } = await find(client, name);
+    await client.cluster.remove(id);
+    await print.done({ removed: id }, `${name} was removed`);
+  });
+  add('replace <old> <new>', 'give the vote of one member to a learner, in one step', replace);
+  add('transfer [member]', 'hand leadership to a member, or to the one that is furthest on', transfer);
+}
+
+/** Prints for people or for programs. */
+interface Print {
+  readonly json: boolean;
+  /** A result that is one sentence. */
+  done(value: unknown, sentence: string): Promise<void>;
+  value(value: unknown): Promise<void>;
+  text(text: string): Promise<void>;
+}
+
+function printer({ stdout }: Terminal, json: boolean): Print {
+  return {
+    json,
+    done: (value, sentence) => (json ? writeJson(stdout, value) : write(stdout, `${sentence}\n`)),
+    value: (value) => writeJson(stdout, value),
+    text: (text) => write(stdout, `${text}\n`),
+  };
+}
+
+async function showStatus(client: GraveyarClient, _: readonly string[], print: Print): Promise<void> {
+  const state = await client.cluster.status();
+  if (print.json) await print.value(state);
+  else await print.text(statusText(state));
+}
+
+async function showMembers(client: GraveyarClient, _: readonly string[], print: Print): Promise<void> {
+  const members = await client.cluster.members();
+  if (print.json) await print.value(members);
+  else await print.text(membersText(members));
+}
+
+async function watch(client: GraveyarClient, _: readonly string[], print: Print): Promise<void> {
+  for await (const state of client.cluster.watch()) {
+    if (print.json) await print.value(state);
+    else await print.text(watchLine(state));
+  }
+}
+
+async function addLearner(client: GraveyarClient, [address = '']: readonly string[], print: Print): Promise<void> {
+  const member = await client.cluster.addLearner(address);
+  await print.done(member, `${member.name} (${member.id}) is a learner`);
+}
+
+async function replace(client: GraveyarClient, [old = '', next = '']: readonly string[], print: Print): Promise<void> {
+  const [from, to] = [await find(client, old), await find(client, next, (from) => from.role === 'learner')];
+  await client.cluster.replace(from.id, to.id);
+  await print.done({ removed: from.id, promoted: to.id }, `${next} has the vote of ${old}, which was removed`);
+}
+
+async function transfer(client: GraveyarClient, [name]: readonly string[], print: Print): Promise<void> {
+  const id = name === undefined ? null : (await find(client, name)).id;
+  await client.cluster.transferLeadership(id);
+  const leader = (await client.cluster.members()).find(({ role }) => role === 'leader');
+  await print.done({ leader: leader?.id ?? null }, `${leader?.name ?? 'another member'} leads`);
+}
+
+/** The member with this name or id. Of several with the name, the one that is preferred. */
+async function find(
+  client: GraveyarClient,
+  name: string,
+  preferred: (member: ClusterMember) => boolean = () => true,
+): Promise<ClusterMember> {
+  const members = await client.cluster.members();
+  const named = members.filter((member) => member.name === name || String(member.id) === name);
+  const found = named.find(preferred) ?? named[0];
+  if (found !== undefined) return found;
+  const names = members.map((member) => member.name).join(', ');
+  throw new CommandFailure(`there is no member ${name}; the members are ${names}`, EXIT.notFound);
+}
+
+function statusText(state: ClusterState): string {
+  const leader = state.members.find(({ id }) => id === state.leaderId);
+  const self = state.members.find(({ id }) => id === state.memberId);
+  const rows = [
+    ['cluster', state.clusterId ?? 'none yet'],
+    ['member', `${self?.name ?? 'unknown'} (${state.memberId})`],
+    ['role', state.role],
+    ['leader', leader === undefined ? 'none known' : `${leader.name} at ${leader.clientAddress}`],
+    ['term', grouped(state.term)],
+    [
+      'log',
+      `last ${grouped(state.lastIndex)}, committed ${grouped(state.commitIndex)}, applied ${grouped(state.appliedIndex)}`,
+    ],
+    ['events', grouped(state.events)],
+    ['members', `${state.members.length}${state.joint ? ', a change is under way' : ''}`],
+  ];
+  return rows.map(([title = '', value = '']) => `${title.padEnd(8)} ${value}`).join('\n');
+}
+
+function membersText(members: readonly ClusterMember[]): string {
+  const columns = [
+    { title: 'name' },
+    { title: 'id', align: 'right' as const },
+    { title: 'role' },
+    { title: 'state' },
+    { title: 'log', align: 'right' as const },
+    { title: 'clients' },
+    { title: 'members' },
+  ];
+  const rows = members.map((member) => [
+    member.name,
+    String(member.id),
+    member.role,
+    stateText(member),
+    member.matchIndex === null ? '' : grouped(member.matchIndex),
+    member.clientAddress,
+    member.peerAddress,
+  ]);
+  return renderTable(columns, rows);
+}
+
+function stateText({ active, outgoing, snapshotting }: ClusterMember): string {
+  if (active === null) return 'unknown';
+  if (!active) return 'unreachable';
+  if (snapshotting === true) return 'receiving a snapshot';
+  return outgoing ? 'leaving' : 'active';
+}
+
+function watchLine(state: ClusterState): string {
+  const leader = state.members.find(({ id }) => id === state.leaderId)?.name ?? 'none';
+  const { role, term, commitIndex, appliedIndex, events, members } = state;
+  const names = members.map((member) => `${member.name}:${member.role}`).join(' ');
+  return `${role} term ${term} leader ${leader} committed ${commitIndex} applied ${appliedIndex} events ${events} [${names}]`;
+}

@@ -60,6 +60,7 @@ const FACTS = z.strictObject({
   nextPosition: z.int().nonnegative(),
 });
 
+/** The bytes kept with the state. It must have a cluster. */
 export function encodeConfiguration({ clusterId, confState, members }: Configuration): Uint8Array {
   return encode({ version: VERSION, clusterId, confState, members });
 }
@@ -70,6 +71,7 @@ export function decodeConfiguration(bytes: Uint8Array): Configuration {
   return { clusterId, confState, members };
 }
 
+/** The data of a snapshot's message. */
 export function encodeSnapshotFacts({ clusterId, members, nextPosition }: SnapshotFacts): Uint8Array {
   return encode({ version: VERSION, clusterId, members, nextPosition });
 }

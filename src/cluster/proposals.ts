@@ -53,11 +53,14 @@ export class Proposals {
     });
   }
 
-  /** Nothing more will be heard of the proposals (up to `index`, or of all): their outcome is unknown. */
+  /**
+   * Nothing more will be heard of the proposals up to `index`, or of all. The outcome of these is unknown, and so is that of those behind
+   * them: a group is never answered `committed` behind one that was not.
+   */
   giveUp(reason: string, index = Infinity): void {
-    const given = this.#proposals.filter((proposal) => proposal.index <= index);
-    if (given.length === 0) return;
-    this.#proposals = this.#proposals.filter((proposal) => proposal.index > index);
+    if ((this.#proposals[0]?.index ?? Infinity) > index) return;
+    const given = this.#proposals;
+    this.#proposals = [];
     const message = `the append may or may not become durable: ${reason}; sending it again with the same event ids is safe`;
     for (const { reject } of given) reject(new StoreError('OUTCOME_UNKNOWN', message, { reason }));
   }

@@ -8,6 +8,7 @@ import type { Leadership } from './leadership.ts';
 /** Progress is told at most this often; changes of role and members at once. */
 const INTERVAL_MILLIS = 1000;
 
+/** The statuses that `source` gives, each different from the one before. Rejects with the signal's reason. */
 export async function* watchStatus(
   source: { status(): ClusterStatus },
   leadership: Leadership,

@@ -227,17 +227,18 @@ describe('parts of the event id index', () => {
   it('read progress back, and refuse what contradicts itself', () => {
     const value = encodeProgress(DEFAULT_SHAPE, NOTHING_INDEXED);
     expect(decodeProgress(value)).toEqual({ shape: DEFAULT_SHAPE, progress: NOTHING_INDEXED });
+    const none = Array<number>(7).fill(0);
     const wrong: readonly Uint8Array[] = [
       value.subarray(1),
       Uint8Array.of(...value, 0),
-      encodeProgress({ ...DEFAULT_SHAPE, runBits: 18 }, NOTHING_INDEXED),
+      encodeProgress({ ...DEFAULT_SHAPE, runBits: 17 }, NOTHING_INDEXED),
       encodeProgress({ ...DEFAULT_SHAPE, bucketBits: 0 }, NOTHING_INDEXED),
-      encodeProgress(DEFAULT_SHAPE, { made: [7, 1, 0, 0, 0, 0], merged: [0, 0, 0, 0, 0, 0] }),
-      encodeProgress(DEFAULT_SHAPE, { made: [7, 0, 0, 0, 0, 0], merged: [1, 0, 0, 0, 0, 0] }),
-      encodeProgress(DEFAULT_SHAPE, { made: [8, 0, 0, 0, 0, 0], merged: [256, 0, 0, 0, 0, 0] }),
+      encodeProgress(DEFAULT_SHAPE, { made: [3, 1, ...none], merged: [0, 0, ...none] }),
+      encodeProgress(DEFAULT_SHAPE, { made: [3, 0, ...none], merged: [1, 0, ...none] }),
+      encodeProgress(DEFAULT_SHAPE, { made: [4, 0, ...none], merged: [256, 0, ...none] }),
     ];
     for (const one of wrong) expect(() => decodeProgress(one)).toThrow(/event id index/);
-    const right = { made: [8, 0, 0, 0, 0, 0], merged: [255, 0, 0, 0, 0, 0] };
+    const right = { made: [4, 0, ...none], merged: [255, 0, ...none] };
     expect(decodeProgress(encodeProgress(DEFAULT_SHAPE, right)).progress).toEqual(right);
   });
 });

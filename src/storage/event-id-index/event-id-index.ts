@@ -3,9 +3,9 @@
  * each id would cost more than everything else of an append together.
  *
  * A log-structured merge of our own, in the store's positions: the newest events are in memory ({@link RecentIds}); each 65,536
- * positions become a run in the key-value store, cut into buckets by hash; eight runs become one of the next level, bucket by
- * bucket, a little with each write of the state. So there are at most some fifteen runs of a level, of which filters rule
- * out nearly all.
+ * positions become a run in the key-value store, cut into buckets by hash; four runs become one of the next level, bucket by
+ * bucket, a little with each write of the state. So there are a few runs of each level, of which filters rule out nearly
+ * all.
  *
  * Invariants: an event of an applied position is in exactly one place (recent, or one bucket of one run); what a write of the state
  * changes here is in that write, so that memory can be made anew from the records behind the last run. Answers are

@@ -16,10 +16,10 @@ export interface IndexShape {
   readonly mergeBits: number;
 }
 
-/** 65,536 events in a run, 256 in a bucket, 8 runs in one of the next level. */
-export const DEFAULT_SHAPE: IndexShape = { runBits: 16, bucketBits: 8, mergeBits: 3 };
-/** The offsets of a run's events, and the number of its buckets, fit into 32 bits up to here: runs of 2^31 events. */
-export const LEVELS = 6;
+/** 65,536 events in a run, 256 in a bucket, 4 runs in one of the next level. */
+export const DEFAULT_SHAPE: IndexShape = { runBits: 16, bucketBits: 8, mergeBits: 2 };
+/** The places of a run's events, and the numbers of its buckets, fit into 32 bits up to here: runs of 2^32 events. */
+export const LEVELS = 9;
 
 /** How far an index is built. */
 export interface IndexProgress {

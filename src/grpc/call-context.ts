@@ -12,7 +12,7 @@ import type { FailureReporter } from './failure-reporter.ts';
 export interface LiveCall {
   /** When it has to end at the latest, by the monotonic clock; null: it may go on. */
   readonly expiresAt: number | null;
-  /** Ends it with DEADLINE_EXCEEDED. */
+  /** It has taken too long: ends it with what is known of its outcome; when called again, at once with DEADLINE_EXCEEDED. */
   expire(): void;
   /** The server is stopping: a call that would go on for ever ends soon, every other goes on. */
   drain(): void;
@@ -74,7 +74,7 @@ export class CallContext {
       for (const call of [...this.#live]) {
         if (call.expiresAt === null) continue;
         if (call.expiresAt <= now) call.expire();
-        else bounded = true;
+        bounded ||= this.#live.has(call);
       }
       if (bounded) this.#cancelSweep ??= this.#sweepLater();
     });

@@ -25,6 +25,7 @@ export abstract class ServerCall implements LiveCall, CallFacts {
   readonly #startedAt: number;
   #controller: AbortController | null = null;
   #ended = false;
+  #expired = false;
   #release: (() => void) | null = null;
   #metadata: Metadata | null = null;
 
@@ -82,7 +83,14 @@ export abstract class ServerCall implements LiveCall, CallFacts {
 
   expire(): void {
     const reason = `it took longer than the ${this.context.maxUnaryMillis} ms a call may take`;
-    this.fail(new StoreError('DEADLINE_EXCEEDED', `the call was given up: ${reason}`, { reason }));
+    const error = new StoreError('DEADLINE_EXCEEDED', `the call was given up: ${reason}`, { reason });
+    if (this.#expired || this.#controller === null) {
+      this.fail(error);
+      return;
+    }
+    // Whoever works for the call knows what came of it (nothing, or nobody can tell), and answers when the signal is aborted.
+    this.#expired = true;
+    this.#controller.abort(error);
   }
 
   /** True once the call has ended. */

@@ -58,6 +58,20 @@ describe('a call', () => {
     expect(held[0]?.signal.aborted).toBe(true);
   });
 
+  it('that takes too long says what is known of its outcome', async () => {
+    const codes = ['OUTCOME_UNKNOWN', 'DEADLINE_EXCEEDED'] as const;
+    for (const code of codes) {
+      const append = (_append: unknown, signal: AbortSignal): Promise<never> =>
+        new Promise((_, reject) => {
+          const answer = (): void => reject(new StoreError(code, 'told by the pipeline', { reason: 'it knows' }));
+          signal.addEventListener('abort', answer, { once: true });
+        });
+      const { raw } = await started({ pipeline: scriptedPipeline({ append }), maxUnaryMillis: 50 });
+      expect(await raw().failure('AppendEvent', request)).toMatchObject({ info: { code } });
+      await service?.stop();
+    }
+  });
+
   it('that is cancelled is aborted inside, and what comes later is dropped', async () => {
     const { pipeline, held } = holdingPipeline();
     const { client, server, errors } = await started({ pipeline });

@@ -1,4 +1,5 @@
 // The rules of truth of the append pipeline, each in an order of events chosen by the test.
+import { StoreError } from '../../src/domain/errors.ts';
 import { describe, expect, it } from 'vitest';
 import type { AppendOptions } from '../../src/pipeline/append/append-options.ts';
 import { accepted, answerOf, AppendBench, repeated } from '../support/append-bench.ts';
@@ -273,7 +274,10 @@ describe('aborting', () => {
     const bench = new AppendBench();
     expect(await answerOf(bench.ask(append('s', [1]), AbortSignal.abort()))).toBe('CANCELLED');
     const timeout = new DOMException('late', 'TimeoutError');
-    expect(await answerOf(bench.ask(append('s', [1]), AbortSignal.abort(timeout)))).toBe('DEADLINE_EXCEEDED');
+    const expired = new StoreError('DEADLINE_EXCEEDED', 'the deadline passed', { reason: 'of the call' });
+    for (const reason of [timeout, expired]) {
+      expect(await answerOf(bench.ask(append('s', [1]), AbortSignal.abort(reason)))).toBe('DEADLINE_EXCEEDED');
+    }
   });
 
   it('after the decision only ends the waiting', async () => {

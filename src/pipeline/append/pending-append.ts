@@ -4,7 +4,7 @@
  */
 import type { Append, AppendResult } from '../../domain/append.ts';
 import { appendEvents, appendMemory } from '../../domain/append-size.ts';
-import { StoreError } from '../../domain/errors.ts';
+import { isStoreError, StoreError } from '../../domain/errors.ts';
 import type { LinkedQueue, QueueItem } from '../../lib/linked-queue.ts';
 import type { AppendOutcome, PipelineObserver } from '../../telemetry/pipeline-observer.ts';
 import type { Clock } from '../../lib/clock.ts';
@@ -72,7 +72,9 @@ export class PendingAppend implements QueueItem<PendingAppend> {
 
   /** The caller went away, or its deadline passed. What that means depends on how far the append has come. */
   abandon(reason: unknown): void {
-    const timedOut = reason instanceof Error && reason.name === 'TimeoutError';
+    const timedOut =
+      reason instanceof Error &&
+      (reason.name === 'TimeoutError' || (isStoreError(reason) && reason.is('DEADLINE_EXCEEDED')));
     const why = timedOut ? "the caller's deadline passed" : 'the caller went away';
     if (this.decided) {
       this.fail(new StoreError('OUTCOME_UNKNOWN', `${why} while the append was being made durable`, { reason: why }));

@@ -1,6 +1,7 @@
 /**
  * The shape of a planted fault: a mistake that somebody could make, as a change of the production source.
  */
+import type { Nodes } from '../simulation/campaign.ts';
 import type { SCENARIOS } from './scenarios.ts';
 
 export interface PlantedFault {
@@ -14,5 +15,5 @@ export interface PlantedFault {
   readonly find: string;
   readonly replace: string;
   /** Who must catch it: simulated runs, seeds 1 to `seeds` at most; or a scenario. */
-  readonly caughtBy: { readonly seeds: number } | { readonly scenario: keyof typeof SCENARIOS };
+  readonly caughtBy: { readonly seeds: number; readonly nodes?: Nodes } | { readonly scenario: keyof typeof SCENARIOS };
 }

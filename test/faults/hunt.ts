@@ -28,7 +28,8 @@ async function hunt(name: string): Promise<HuntResult> {
       return { caught: true, seeds: 0, events: 0, message: error instanceof Error ? error.message : String(error) };
     }
   }
-  const options = { from: 1, to: caughtBy.seeds, stride: 1, maxEvents: null, twice: 0, failures: 1 };
+  const { nodes = 'core' } = caughtBy;
+  const options = { nodes, from: 1, to: caughtBy.seeds, stride: 1, maxEvents: null, twice: 0, failures: 1 };
   const { seeds, events, failures } = await runCampaign(options, () => undefined);
   return { caught: failures.length > 0, seeds, events, message: failures[0]?.message ?? '' };
 }

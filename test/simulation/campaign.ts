@@ -3,9 +3,19 @@
  *
  * Must not know where the report goes.
  */
-import { runSeed, type RunResult } from './simulation.ts';
+import { runSeed, type RunOptions, type RunResult } from './simulation.ts';
+import { runWholeSeed } from './whole/simulation.ts';
+
+/** What runs on the machines: the Raft core with its log, or all of a node. */
+export type Nodes = 'core' | 'whole';
+
+/** Runs a seed. */
+export function runSeedOf(nodes: Nodes, options: RunOptions): Promise<RunResult> {
+  return nodes === 'whole' ? runWholeSeed(options) : runSeed(options);
+}
 
 export interface CampaignOptions {
+  readonly nodes: Nodes;
   readonly from: number;
   readonly to: number;
   /** Runs seeds from, from + stride, from + 2 * stride, … */
@@ -49,11 +59,11 @@ export async function runCampaign(
   const report = emptyReport();
   for (let seed = options.from; seed <= options.to; seed += options.stride) {
     const run = { seed, ...(options.maxEvents === null ? {} : { maxEvents: options.maxEvents }) };
-    const result = await runSeed(run);
+    const result = await runSeedOf(options.nodes, run);
     count(report, result);
     if (options.twice > 0 && report.seeds % options.twice === 1 % options.twice) {
       report.repeated++;
-      const again = await runSeed(run);
+      const again = await runSeedOf(options.nodes, run);
       if (again.hash !== result.hash || again.events !== result.events) {
         const message = `one seed, one run: trace ${result.hash} of ${result.events} events, then ${again.hash} of ${again.events}`;
         report.failures.push({ seed, events: result.events, message });

@@ -65,7 +65,10 @@ export class SimulatedFileSystem implements FileSystem {
     await this.running();
     const prefix = `${directory}/`;
     const names = [...this.#disk.names.keys()].filter((name) => name.startsWith(prefix));
-    return names.map((name) => name.slice(prefix.length)).sort();
+    return names
+      .map((name) => name.slice(prefix.length))
+      .filter((name) => !name.includes('/'))
+      .sort();
   }
 
   async makeDirectory(path: string): Promise<void> {

@@ -1,9 +1,12 @@
 /**
  * The command line of the simulator. Knows the flags and their ranges, not what is done with them.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+
+import type { Nodes } from './campaign.ts';
 
 export interface SimulateOptions {
+  readonly nodes: Nodes;
   readonly from: number;
   readonly to: number;
   readonly events: number | null;
@@ -34,6 +37,11 @@ export function readOptions(args: readonly string[]): SimulateOptions {
   const command = new Command('simulate')
     .description('Runs whole simulated clusters, one for each seed, and checks every event.')
     .requiredOption('--seeds <A..B>', 'seeds to run, both included', seedRange)
+    .addOption(
+      new Option('--nodes <kind>', 'what runs on the machines: the Raft core and its log, or whole nodes')
+        .choices(['core', 'whole'])
+        .default('core'),
+    )
     .option('--events <n>', 'stop each seed after this many events', count(1))
     .option('--trace', 'print every line of the trace', false)
     .option('--twice <n>', 'run every n-th seed twice and compare (0: none)', count(0), 50)

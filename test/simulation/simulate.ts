@@ -4,9 +4,8 @@
  */
 import { fork } from 'node:child_process';
 
-import { addReport, type CampaignReport, emptyReport, runCampaign } from './campaign.ts';
+import { addReport, type CampaignReport, emptyReport, type Nodes, runCampaign, runSeedOf } from './campaign.ts';
 import { readOptions, type SimulateOptions } from './options.ts';
-import { runSeed } from './simulation.ts';
 
 const TAIL_LINES = 40;
 const PROGRESS_MILLIS = 2_000;
@@ -23,10 +22,10 @@ function summary(report: CampaignReport, millis: number): string {
 
 /** The part of the work of one process. */
 async function runShare(options: SimulateOptions, share: number): Promise<CampaignReport> {
-  const { from, to, jobs, events, twice, failures } = options;
+  const { nodes, from, to, jobs, events, twice, failures } = options;
   const started = performance.now();
   let told = started;
-  return runCampaign({ from: from + share, to, stride: jobs, maxEvents: events, twice, failures }, (report) => {
+  return runCampaign({ nodes, from: from + share, to, stride: jobs, maxEvents: events, twice, failures }, (report) => {
     const now = performance.now();
     if (now - told < PROGRESS_MILLIS || share !== 0) return;
     told = now;
@@ -51,11 +50,11 @@ function forkShare(share: number): Promise<CampaignReport> {
 }
 
 /** Shows a failing seed again, and how to. */
-async function explain(seed: number, events: number, message: string): Promise<void> {
+async function explain(nodes: Nodes, seed: number, events: number, message: string): Promise<void> {
   console.log(`\nseed ${seed} fails at event ${events}: ${message}`);
-  const { lines } = await runSeed({ seed, maxEvents: events, keepLines: TAIL_LINES });
+  const { lines } = await runSeedOf(nodes, { seed, maxEvents: events, keepLines: TAIL_LINES });
   for (const line of lines.slice(-TAIL_LINES)) console.log(`  ${line}`);
-  console.log(`replay: npm run simulate -- --seeds ${seed}..${seed} --events ${events} [--trace]`);
+  console.log(`replay: npm run simulate -- --nodes ${nodes} --seeds ${seed}..${seed} --events ${events} [--trace]`);
 }
 
 async function main(): Promise<void> {
@@ -66,7 +65,8 @@ async function main(): Promise<void> {
     return;
   }
   if (options.trace) {
-    const { lines } = await runSeed({ seed: options.from, maxEvents: options.events ?? Infinity, keepLines: Infinity });
+    const run = { seed: options.from, maxEvents: options.events ?? Infinity, keepLines: Infinity };
+    const { lines } = await runSeedOf(options.nodes, run);
     for (const line of lines) console.log(line);
   }
   const started = performance.now();
@@ -75,7 +75,7 @@ async function main(): Promise<void> {
   addReport(total, await runShare(options, 0));
   for (const report of await Promise.all(others)) addReport(total, report);
   process.stderr.write('\n');
-  for (const { seed, events, message } of total.failures) await explain(seed, events, message);
+  for (const { seed, events, message } of total.failures) await explain(options.nodes, seed, events, message);
   console.log(summary(total, performance.now() - started));
   if (total.failures.length > 0) process.exitCode = 1;
 }

@@ -17,6 +17,7 @@ describe('simulated clusters', () => {
     let committed = 0;
     for (let from = SEEDS.from; from <= SEEDS.to && performance.now() - started < BUDGET_MILLIS; from += CHUNK) {
       const options = {
+        nodes: 'core' as const,
         from,
         to: Math.min(from + CHUNK - 1, SEEDS.to),
         stride: 1,

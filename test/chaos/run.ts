@@ -42,13 +42,15 @@ export interface RunReport {
 const START_MILLIS = 60_000;
 const RECOVERY_MILLIS = 90_000;
 const MiB = 1024 * 1024;
+/** Small, so that segments rotate, the log is cut, and a member that was away needs a snapshot. */
+const FLAGS = ['--segment-size', '1MiB', '--log-size', '1MiB'];
 
 /** Runs it. Rejects when something broke that is not the store's answer: a client's error, a member that does not start. */
 export async function runChaos(options: RunOptions): Promise<RunReport> {
   const { directory, network, nodes, millis, seed, onEvent } = options;
   const random = new SeededRandom(seed);
   const smallDiskBytes = (192 + Math.ceil(millis / 60_000) * 64) * MiB;
-  const store = new StoreUnderTest({ directory, network, nodes, smallDiskBytes });
+  const store = new StoreUnderTest({ directory, network, nodes, smallDiskBytes, flags: FLAGS });
   const recorder = new Recorder(join(directory, 'history.jsonl'));
   try {
     await store.start(START_MILLIS);

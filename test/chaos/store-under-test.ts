@@ -17,15 +17,14 @@ export interface StoreOptions {
   readonly nodes: number;
   /** Bytes of the small disk of the last member; 0: none. */
   readonly smallDiskBytes: number;
+  /** Of every member, beside those that make it one. */
+  readonly flags: readonly string[];
 }
 
 const CLIENT_PORT = 4000;
 const PEER_PORT = 4100;
 const STOP_MILLIS = 30_000;
-/** Small, so that segments rotate, the log is cut, and a member that was away needs a snapshot. */
-const COMMON_FLAGS = ['--segment-size', '1MiB', '--log-size', '1MiB'];
-
-/** Made by {@link create}; its members are started by {@link start}. */
+/** Its members are started by {@link start}. */
 export class StoreUnderTest {
   readonly members: readonly Member[];
   readonly network: Network;
@@ -46,7 +45,7 @@ export class StoreUnderTest {
     this.members = plans.map((plan) => {
       const dataDirectory = join(directory, `${plan.name}.data`);
       mkdirSync(dataDirectory, { recursive: true });
-      const flags = [...COMMON_FLAGS, ...clusterFlags(plan.name, plan.host.address, plan.peerPort, all)];
+      const flags = [...options.flags, ...clusterFlags(plan.name, plan.host.address, plan.peerPort, all)];
       return new Member({ ...plan, directory, dataDirectory, flags });
     });
     this.smallDisk = smallDiskBytes > 0 ? this.#mountSmallDisk(smallDiskBytes) : null;

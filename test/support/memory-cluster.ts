@@ -49,11 +49,19 @@ export class MemoryCluster {
     return { kind: 'initial-members', members: names.map((name) => ({ name, address: name })) };
   }
 
+  /** The disk that a member of this name has or will have. */
+  disk(name: string): MemoryDisk {
+    const found = this.#disks.get(name);
+    if (found !== undefined) return found;
+    this.#disksMade += 1;
+    const disk = new MemoryDisk(this.#disksMade, 100 + this.#disksMade);
+    this.#disks.set(name, disk);
+    return disk;
+  }
+
   /** Opens a member on its disk, a new one if it has none. Its address is its name. */
   async open(name: string, beginning: Beginning = { kind: 'join', addresses: [] }): Promise<Member> {
-    this.#disksMade += 1;
-    const disk = this.#disks.get(name) ?? new MemoryDisk(this.#disksMade, 100 + this.#disksMade);
-    this.#disks.set(name, disk);
+    const disk = this.disk(name);
     const node = await disk.openMember({
       beginning,
       name,

@@ -2,8 +2,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { isStoreError } from '../../src/domain/errors.ts';
 import { delay, systemClock } from '../../src/lib/clock.ts';
-import { append, at, eventId, part, proposed } from '../support/events.ts';
+import { ANY, append, at, eventId, part, proposed } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
+import type { MemoryDisk } from '../support/memory-disk.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
 
 const SIGNAL = new AbortController().signal;
@@ -13,6 +14,35 @@ let cluster: MemoryCluster;
 afterEach(async () => {
   await cluster.stop();
 });
+
+/** Holds back the syncs of a disk while it is closed. */
+class SyncGate {
+  #opened: Promise<void> = Promise.resolve();
+  #open: () => void = () => undefined;
+
+  constructor({ fileSystem }: MemoryDisk) {
+    const openFile = fileSystem.open.bind(fileSystem);
+    fileSystem.open = async (path, mode) => {
+      const file = await openFile(path, mode);
+      const sync = file.datasync.bind(file);
+      file.datasync = async () => {
+        await this.#opened;
+        await sync();
+      };
+      return file;
+    };
+  }
+
+  close(): void {
+    this.#opened = new Promise((resolve) => {
+      this.#open = resolve;
+    });
+  }
+
+  open(): void {
+    this.#open();
+  }
+}
 
 /** Until it is not refused any more. */
 async function repeat(work: () => Promise<unknown>): Promise<void> {
@@ -119,6 +149,24 @@ describe('three members', () => {
     }
     expect(times).toHaveLength(4);
     expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  it('a leader whose disk stands still hands over, and comes back as a follower', async () => {
+    cluster = new MemoryCluster();
+    const gates = new Map(NAMES.map((name) => [name, new SyncGate(cluster.disk(name))]));
+    await Promise.all(NAMES.map((name) => cluster.open(name, cluster.initial(NAMES))));
+    await cluster.append(0);
+    const old = await cluster.leader();
+    gates.get(old.name)?.close();
+    const slow = old.pipeline.append(append('s', [1], ANY), SIGNAL);
+    const next = await cluster.leader([old.name]);
+    expect(next.name).not.toBe(old.name);
+    // Two of three disks have it: no reason to leave the caller in doubt.
+    await slow;
+    await cluster.append(2, 's', [old.name]);
+    gates.get(old.name)?.open();
+    await cluster.level(3);
+    expect(await cluster.contents(old.name)).toEqual(ids(0, 3));
   });
 
   it('hand leadership over without failing an append', async () => {

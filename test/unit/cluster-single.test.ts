@@ -3,10 +3,13 @@ import { describe, expect, it } from 'vitest';
 import type { OpenReplicatedStoreOptions } from '../../src/cluster/replicated-node.ts';
 import type { AppendResult } from '../../src/domain/append.ts';
 import { StoreError } from '../../src/domain/errors.ts';
+import { encodeSnapshotFacts } from '../../src/cluster/configuration.ts';
 import { AppendPipeline } from '../../src/pipeline/append/append-pipeline.ts';
 import { encodeGroup } from '../../src/storage/group.ts';
 import type { EncodedGroup } from '../../src/storage/group.ts';
 import type { CommitOutcome, Store } from '../../src/storage/store.ts';
+import { RaftLog } from '../../src/storage/raft-log/raft-log.ts';
+import { Decider } from '../support/decided.ts';
 import { append, part, proposed, transaction } from '../support/events.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { seededRandom } from '../support/memory-file-system.ts';
@@ -309,5 +312,57 @@ describe('the pipeline on a store that crashes', () => {
       expect(new Set(keys).size, `seed ${seed}: every event once`).toBe(keys.length);
       await store.close();
     }
+  });
+});
+
+describe('what an earlier run left', () => {
+  const LOG = { directory: '/data/log', logId: 7, applied: { index: 0 } };
+
+  it('a log from before there were members is gone on with', async () => {
+    const disk = new MemoryDisk(4);
+    await disk.fileSystem.makeDirectory(LOG.directory);
+    const log = await RaftLog.open({ ...LOG, fileSystem: disk.fileSystem });
+    const decider = new Decider();
+    for (let index = 1; index <= 5; index += 1) {
+      const decided = decider.decide({ streamId: 's', createdAt: index, events: [proposed(index)] });
+      const entry = { type: 0, term: 1, index, data: encodeGroup([decided]).bytes } as const;
+      await log.persist({ entries: [entry], hardState: index === 1 ? { term: 1, vote: 0, commit: 0 } : null });
+    }
+    await log.close();
+    for (let life = 0; life < 3; life += 1) {
+      const store = await disk.open();
+      const writer = await Writer.over(store);
+      expect(await contents(store)).toHaveLength(5 + life);
+      await writer.commit([10 + life]);
+      await store.close();
+    }
+  });
+
+  it('a snapshot that is in the log but not in the state is installed, and its cluster joined', async () => {
+    const disk = new MemoryDisk(4);
+    await disk.fileSystem.makeDirectory(LOG.directory);
+    const log = await RaftLog.open({ ...LOG, fileSystem: disk.fileSystem });
+    const member = { id: disk.memberId, name: 'x', peerAddress: '', clientAddress: '' };
+    const confState = { voters: [member.id], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+    const facts = { clusterId: 'the-cluster', members: [member], nextPosition: 0 };
+    const snapshot = { index: 1, term: 1, confState, data: encodeSnapshotFacts(facts) };
+    await log.persist({ snapshot, hardState: { term: 1, vote: 0, commit: 1 } });
+    await log.close();
+    const node = await disk.openMember({ beginning: { kind: 'join', addresses: [] }, name: 'x' });
+    expect(node.admin.status()).toMatchObject({ clusterId: 'the-cluster', role: 'leader', members: [{ name: 'x' }] });
+    expect(await (await Writer.over(node.store)).commit([1])).toBe('committed');
+    await node.close();
+  });
+
+  it('a snapshot whose records the state has lost is refused', async () => {
+    const disk = new MemoryDisk(4);
+    await disk.fileSystem.makeDirectory(LOG.directory);
+    const log = await RaftLog.open({ ...LOG, fileSystem: disk.fileSystem });
+    const confState = { voters: [1], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
+    const data = encodeSnapshotFacts({ clusterId: 'the-cluster', members: [], nextPosition: 3 });
+    const snapshot = { index: 9, term: 2, confState, data };
+    await log.persist({ snapshot, hardState: { term: 2, vote: 0, commit: 9 } });
+    await log.close();
+    expect(await codeOf(disk.open())).toBe('STORAGE_CORRUPT');
   });
 });

@@ -95,8 +95,9 @@ export class PeerLink {
           this.#options.logger.info('connected to a member', { memberId: peer.id, address: peer.address });
         });
       },
-      onLost: (reason) => {
-        this.#log(reason, () => {
+      onLost: (reason, refused) => {
+        // How a connection breaks differs from try to try, and is the same to whoever reads it.
+        this.#log(refused ? reason : 'away', () => {
           this.#options.logger.warn('cannot reach a member', { memberId: peer.id, address: peer.address, reason });
         });
         this.#unreachable();

@@ -5,8 +5,8 @@
  * Invariants: nothing but the greeting is sent before it was answered by the member that is meant; never throws, never blocks;
  * at most {@link writesInFlight} batches are handed to the library at a time, so that what waits, waits in the bounded queue.
  */
-import { Metadata } from '@grpc/grpc-js';
-import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
+import { Metadata, status as Code } from '@grpc/grpc-js';
+import type { Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import type { Message } from '../../cluster/raft-message.ts';
 import type { CancelTimer, Clock } from '../../lib/clock.ts';
 import { randomFraction } from '../../lib/random.ts';
@@ -28,8 +28,8 @@ export interface PeerStreamOptions {
   /** How many messages are kept while there is no connection. */
   readonly keptWhileAway: number;
   readonly onReady: () => void;
-  /** It could not be established, or broke; `reason` is for people. It tries again by itself. */
-  readonly onLost: (reason: string) => void;
+  /** It could not be established, or broke, or was `refused` by who answered; `reason` is for people. It tries again by itself. */
+  readonly onLost: (reason: string, refused: boolean) => void;
   readonly onDropped: () => void;
 }
 
@@ -100,8 +100,8 @@ export class PeerStream {
     call.on('data', (bytes: Buffer) => {
       this.#answered(call, bytes);
     });
-    call.on('error', (error: Error & { readonly details?: string }) => {
-      this.#lost(call, error.details ?? error.message);
+    call.on('error', (error: ServiceError) => {
+      this.#lost(call, error.details, error.code === Code.FAILED_PRECONDITION);
     });
     call.on('end', () => {
       this.#lost(call, 'the member ended the connection');
@@ -116,7 +116,7 @@ export class PeerStream {
     if (call !== this.#call || this.#ready) return;
     const memberId = memberIdOf(bytes);
     if (memberId !== this.#options.memberId) {
-      this.#lost(call, `member ${memberId ?? 'unknown'} answered in place of ${this.#options.memberId}`);
+      this.#lost(call, `member ${memberId ?? 'unknown'} answered in place of ${this.#options.memberId}`, true);
       return;
     }
     this.#cancelTimer();
@@ -127,7 +127,7 @@ export class PeerStream {
     this.flush();
   }
 
-  #lost(call: Call, reason: string): void {
+  #lost(call: Call, reason: string, refused = false): void {
     if (call !== this.#call) return;
     this.#cancelTimer();
     this.#forget();
@@ -138,7 +138,7 @@ export class PeerStream {
     this.#cancelTimer = clock.setTimer(millis, () => {
       this.#connect();
     });
-    onLost(reason);
+    onLost(reason, refused);
   }
 
   #forget(): void {

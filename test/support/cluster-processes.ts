@@ -1,0 +1,141 @@
+/**
+ * A cluster of real server processes on loopback, for tests that kill and restart them.
+ */
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { GraveyarClient } from '../../src/client/index.ts';
+import type { ClientOptions, ClusterMember } from '../../src/client/index.ts';
+import { startServerProcess } from './server-process.ts';
+import type { ServerProcess } from './server-process.ts';
+
+/** Where one member is, and its process while it runs. */
+export class ClusterNode {
+  readonly name: string;
+  readonly address: string;
+  readonly peerAddress: string;
+  dataDirectory: string;
+  process: ServerProcess | null = null;
+  readonly #flags: () => readonly string[];
+
+  constructor(name: string, ports: readonly [number, number], dataDirectory: string, flags: () => readonly string[]) {
+    this.name = name;
+    this.address = `127.0.0.1:${ports[0]}`;
+    this.peerAddress = `127.0.0.1:${ports[1]}`;
+    this.dataDirectory = dataDirectory;
+    this.#flags = flags;
+  }
+
+  /** Starts it; resolves when it listens. */
+  async start(): Promise<void> {
+    const port = (address: string): string => address.split(':')[1] ?? '';
+    const own = ['--name', this.name, '--port', port(this.address), '--peer-port', port(this.peerAddress)];
+    this.process = await startServerProcess({
+      dataDirectory: this.dataDirectory,
+      flags: [...own, ...this.#flags()],
+    });
+  }
+
+  async kill(): Promise<void> {
+    this.process?.kill('SIGKILL');
+    await this.process?.exited;
+    this.process = null;
+  }
+
+  /** SIGTERM; throws when it does not end in order. */
+  async stop(): Promise<void> {
+    const exit = await this.process?.stop();
+    this.process = null;
+    if (exit !== undefined && exit.code !== 0) throw new Error(`${this.name} ended with ${JSON.stringify(exit)}`);
+  }
+}
+
+/** The cluster. Its nodes are started by {@link startCluster}. */
+export class ClusterProcesses {
+  readonly nodes: ClusterNode[];
+  readonly #directory: string;
+  readonly #clients: GraveyarClient[] = [];
+
+  constructor(directory: string, nodes: ClusterNode[]) {
+    this.#directory = directory;
+    this.nodes = nodes;
+  }
+
+  /** A client of all nodes, closed with the cluster. */
+  client(options: ClientOptions = {}, nodes: readonly ClusterNode[] = this.nodes): GraveyarClient {
+    const client = new GraveyarClient(
+      nodes.map(({ address }) => address),
+      options,
+    );
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Waits until there is a leader that the condition, if any, holds for, and returns its node. */
+  async leader(condition: (members: readonly ClusterMember[]) => boolean = () => true): Promise<ClusterNode> {
+    const client = this.client();
+    const end = performance.now() + 60_000;
+    for (;;) {
+      const members = await client.cluster.members().catch(() => []);
+      const leader = members.find(({ role }) => role === 'leader');
+      const node = this.nodes.find(({ address }) => address === leader?.clientAddress);
+      if (node !== undefined && condition(members)) return node;
+      if (performance.now() > end) throw new Error(`no such leader: ${JSON.stringify(members)}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  /** A node that is not among the first members, and asks these to be added. Not started. */
+  async joining(name: string): Promise<ClusterNode> {
+    const addresses = this.nodes.map(({ peerAddress }) => peerAddress).join(',');
+    const [ports] = await freePorts(1);
+    const node = new ClusterNode(name, ports, join(this.#directory, name), () => ['--join', addresses]);
+    this.nodes.push(node);
+    return node;
+  }
+
+  async stop(): Promise<void> {
+    for (const client of this.#clients) client.close();
+    await Promise.all(this.nodes.map((node) => node.kill()));
+  }
+}
+
+/** Starts a cluster of first members, whose data lies below `directory`. Resolves when it has a leader. */
+export async function startCluster(directory: string, count = 3): Promise<ClusterProcesses> {
+  const ports = await freePorts(count);
+  const nodes: ClusterNode[] = ports.map((pair, at) => {
+    const name = `node-${at + 1}`;
+    return new ClusterNode(name, pair, join(directory, name), () => [
+      '--initial-members',
+      nodes.map((node) => `${node.name}=${node.peerAddress}`).join(','),
+    ]);
+  });
+  const cluster = new ClusterProcesses(directory, nodes);
+  try {
+    await Promise.all(nodes.map((node) => node.start()));
+    await cluster.leader();
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** Pairs of ports that nobody listens on now. All are held before any is let go, so that none comes twice. */
+async function freePorts(count: number): Promise<[[number, number], ...[number, number][]]> {
+  const servers = Array.from({ length: count * 2 }, () => createServer());
+  const ports = await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<number>((resolve) => {
+          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+        }),
+    ),
+  );
+  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const pairs = Array.from({ length: count }, (_, at): [number, number] => [
+    ports[2 * at] ?? 0,
+    ports[2 * at + 1] ?? 0,
+  ]);
+  return pairs as [[number, number], ...[number, number][]];
+}

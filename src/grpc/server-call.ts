@@ -104,6 +104,11 @@ export abstract class ServerCall implements LiveCall, CallFacts {
     return this.#controller.signal;
   }
 
+  /** Aborts `signal` and lets the call go on to its end. */
+  protected callOff(reason: unknown): void {
+    this.#controller?.abort(reason);
+  }
+
   protected get peer(): string {
     return this.#base.getPeer();
   }

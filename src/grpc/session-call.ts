@@ -1,19 +1,25 @@
 /**
- * AppendSession: many appends in flight on one call, answered in the order of the requests. A failed append does not end the
- * session; a message that cannot be read does, after the answers to those before it.
+ * AppendSession: many appends in flight on one call, answered in the order of the requests. A refused append does not end the
+ * session; a message that cannot be read does, after the answers to those before it. So does an append that its client will
+ * send again (its outcome is unknown, or this member does not decide now): what is behind it is called off, because if it
+ * took place the order of the session would not be that of its appends.
  *
  * Invariants: at most its {@link SessionBounds} of appends and bytes (and one append more) are between "read" and "answer taken by the transport"; beyond
  * them nothing is read, and HTTP/2 holds the client back. Half-close drains.
  */
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import type { Append, AppendResult } from '../domain/append.ts';
-import { StoreError } from '../domain/errors.ts';
+import { isStoreError, StoreError } from '../domain/errors.ts';
+import type { ErrorCode } from '../domain/errors.ts';
 import { defined } from '../lib/assert.ts';
 import { encodeSessionFailure, encodeSessionSuccess } from './append-response.ts';
 import { readSessionAppend } from './append-request.ts';
 import type { SessionAppend } from './append-request.ts';
 import type { CallContext } from './call-context.ts';
 import { ServerCall } from './server-call.ts';
+
+/** Failures after which a client sends the append again, with all behind it. */
+const BREAKING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['OUTCOME_UNKNOWN', 'NOT_LEADER', 'NOT_SERVING']);
 
 /** What a session does with an append. */
 export type SessionMethod = (append: Append, signal: AbortSignal) => Promise<readonly AppendResult[]>;
@@ -42,6 +48,8 @@ export class SessionCall extends ServerCall {
   #bytes = 0;
   #reading = true;
   #askingForMore = false;
+  /** The failure that the appends behind it were called off for. */
+  #brokenBy: StoreError | null = null;
   /** Nothing more is read; what the session ends with once everything is answered, null being success. */
   #closing: { readonly error: StoreError | null } | null = null;
 
@@ -105,8 +113,20 @@ export class SessionCall extends ServerCall {
       this.fail(error);
       return;
     }
-    const failure = this.context.failures.report(error, this.method, this.peer);
+    const failure = this.context.failures.report(this.#calledOff(error), this.method, this.peer);
+    const breaking = this.#brokenBy === null && isStoreError(error) && BREAKING.has(error.code);
+    if (breaking) this.#brokenBy = error;
     this.#answer(slot, failure.code, () => encodeSessionFailure(slot.correlationId, failure));
+    if (!breaking) return;
+    this.#close(this.#brokenBy);
+    this.callOff(error);
+  }
+
+  /** What became of an append that was cancelled because of another one. */
+  #calledOff(error: unknown): unknown {
+    if (this.#brokenBy === null || !isStoreError(error) || !error.is('CANCELLED')) return error;
+    const reason = `an append before it in the session has failed: ${this.#brokenBy.message}`;
+    return new StoreError('NOT_SERVING', `nothing was done, as ${reason}`, { reason });
   }
 
   #answer(slot: Slot, code: number, encode: () => Uint8Array): void {

@@ -73,6 +73,33 @@ describe('a session', () => {
     expect(session.answers[3]?.result).toMatchObject({ success: { firstPosition: 3 } });
   });
 
+  it.each([
+    new StoreError('OUTCOME_UNKNOWN', 'lost', { reason: 'lost' }),
+    new StoreError('NOT_LEADER', 'elsewhere', { leaderId: null, endpoint: null }),
+    new StoreError('NOT_SERVING', 'not now', { reason: 'not now' }),
+  ])('ends when its order can no longer be kept: after $code nothing later is decided', async (error) => {
+    const { pipeline, held } = holdingPipeline();
+    service = await startService({ pipeline });
+    const session = open(service);
+    for (const id of [1, 2, 3]) session.ask(id);
+    await eventually('all to be in flight', () => held.length === 3);
+    held[0]?.fail(error);
+    await eventually('the rest to be called off', () => held[1]?.signal.aborted === true);
+    session.ask(4);
+    // As the pipeline answers: what was not decided was not done; of what was, the outcome is unknown.
+    held[2]?.fail(new StoreError('CANCELLED', 'nothing was done', { reason: 'aborted' }));
+    held[1]?.fail(new StoreError('OUTCOME_UNKNOWN', 'it was decided', { reason: 'aborted' }));
+    expect(await session.ended).toMatchObject({ info: { code: error.code } });
+    expect(ids(session.answers)).toEqual([1, 2, 3]);
+    const failures = session.answers.map(({ result }) => (result?.$case === 'failure' ? result.failure.message : ''));
+    expect(failures).toEqual([
+      error.message,
+      'it was decided',
+      'nothing was done, as an append before it in the session has failed: ' + error.message,
+    ]);
+    expect(held).toHaveLength(3);
+  });
+
   it('goes on after an append that is refused before it begins', async () => {
     const codes: number[] = [];
     service = await startService({

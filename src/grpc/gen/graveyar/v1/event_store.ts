@@ -158,7 +158,10 @@ export interface AppendSessionRequest {
   append: AppendEventRequest | undefined;
 }
 
-/** The answer to one append of a session. A failed append does not end the session. */
+/**
+ * The answer to one append of a session. A refused append does not end the session. One whose outcome is unknown, or that
+ * this member cannot decide now, ends it: everything behind it is answered too, and is to be sent again with the same ids.
+ */
 export interface AppendSessionResponse {
   /** As in the request. */
   correlationId: number;

@@ -1,0 +1,132 @@
+// Members come and go in a cluster of real processes, through the command line.
+import { rm } from 'node:fs/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ClusterMember, ClusterState } from '../../src/client/index.ts';
+import { startCluster } from '../support/cluster-processes.ts';
+import type { ClusterNode, ClusterProcesses } from '../support/cluster-processes.ts';
+import { eventually } from '../support/eventually.ts';
+import { runGraveyar } from '../support/server-process.ts';
+import type { CommandResult } from '../support/server-process.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import type { TemporaryDirectory } from '../support/temporary-directory.ts';
+
+let cluster: ClusterProcesses;
+let directory: TemporaryDirectory;
+
+beforeEach(async () => {
+  directory = await temporaryDirectory();
+  cluster = await startCluster(directory.path);
+}, 60_000);
+
+afterEach(async () => {
+  await cluster.stop();
+  await directory.remove();
+}, 60_000);
+
+/** `graveyar cluster …` at the first three members that run. */
+function clusterCommand(...args: string[]): Promise<CommandResult> {
+  const address = cluster.nodes.filter(({ process }) => process !== null).map((node) => node.address);
+  return runGraveyar(['cluster', ...args, '--address', address.join(',')]);
+}
+
+async function members(): Promise<readonly ClusterMember[]> {
+  const { stdout, stderr, code } = await clusterCommand('members', '--json');
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as ClusterMember[];
+}
+
+async function rolesByName(): Promise<Record<string, string>> {
+  return Object.fromEntries((await members()).map(({ name, role }) => [name, role]));
+}
+
+async function statusOf(node: ClusterNode): Promise<ClusterState> {
+  const { stdout, stderr, code } = await runGraveyar(['cluster', 'status', '--json', '--address', node.address]);
+  expect(code, stderr).toBe(0);
+  return JSON.parse(stdout) as ClusterState;
+}
+
+/** Until the command succeeds: what it asks for may take a moment to be possible. */
+async function untilDone(...args: string[]): Promise<void> {
+  let last: CommandResult | null = null;
+  const end = performance.now() + 60_000;
+  while (performance.now() < end) {
+    last = await clusterCommand(...args);
+    if (last.code === 0) return;
+  }
+  throw new Error(`graveyar cluster ${args.join(' ')}: ${last?.stderr ?? 'never ran'}`);
+}
+
+describe('the members of a cluster', { timeout: 240_000 }, () => {
+  it('are joined by a new one, which catches up, takes the vote of a dead one and leads', async () => {
+    const client = cluster.client();
+    for (let at = 0; at < 50; at++) await client.append('s', [{ type: 't', data: String(at) }]);
+    const leader = await cluster.leader();
+    const dead = cluster.nodes.find((node) => node !== leader);
+    if (dead === undefined) throw new Error('there is no other member');
+    await dead.kill();
+    const fresh = await cluster.joining('node-4');
+    await fresh.start();
+    await eventuallyRole('node-4', 'learner');
+    await untilDone('replace', dead.name, 'node-4');
+    const after = await rolesByName();
+    expect(Object.keys(after).sort()).toEqual(
+      cluster.nodes
+        .filter((node) => node !== dead)
+        .map(({ name }) => name)
+        .sort(),
+    );
+    await untilDone('transfer', 'node-4');
+    expect((await rolesByName())['node-4']).toBe('leader');
+    const all = await cluster.client({}, [fresh]).readStream('s').toArray();
+    expect(all.map(({ revision }) => revision)).toEqual(Array.from({ length: 50 }, (_, at) => at));
+    expect(await client.append('s', [{ type: 't' }], { expectedVersion: 49 })).toMatchObject({ lastRevision: 50 });
+  });
+
+  it('do not take back one whose disk is gone; it waits, serves nothing and comes in as another', async () => {
+    const leader = await cluster.leader();
+    const lost = cluster.nodes.find((node) => node !== leader);
+    if (lost === undefined) throw new Error('there is no other member');
+    const before = await statusOf(lost);
+    await lost.kill();
+    await rm(lost.dataDirectory, { recursive: true, force: true });
+    await lost.start();
+    await eventually('it to hear of the cluster', () =>
+      (lost.process?.log ?? []).some(({ message }) => message.includes('does not know this member')),
+    );
+    const status = await statusOf(lost);
+    expect(status).toMatchObject({ role: 'waiting', clusterId: null, term: 0 });
+    expect(status.memberId).not.toBe(before.memberId);
+    const added = await clusterCommand('add-learner', lost.peerAddress, '--json');
+    expect(added.code, added.stderr).toBe(0);
+    await untilDone('replace', String(before.memberId), String(status.memberId));
+    expect((await members()).map(({ id }) => id)).toContain(status.memberId);
+    expect((await members()).map(({ id }) => id)).not.toContain(before.memberId);
+  });
+
+  it('say why a change is refused, and one that was removed ends', async () => {
+    const leader = await cluster.leader();
+    const other = cluster.nodes.find((node) => node !== leader);
+    if (other === undefined) throw new Error('there is no other member');
+    expect(await clusterCommand('promote', 'nobody')).toMatchObject({ code: 10 });
+    expect(await clusterCommand('remove', '12345')).toMatchObject({ code: 10 });
+    const nowhere = await clusterCommand('add-learner', '127.0.0.1:9');
+    expect(nowhere.code).toBe(9);
+    expect(nowhere.stderr).toContain('nobody answers at 127.0.0.1:9');
+    const twice = await clusterCommand('replace', leader.name, other.name);
+    expect(twice.code).toBe(9);
+    expect(twice.stderr).toContain('is no learner');
+    const removed = await clusterCommand('remove', other.name);
+    expect(removed.code, removed.stderr).toBe(0);
+    expect(await other.process?.exited).toMatchObject({ code: 0 });
+    expect(other.process?.log.map(({ reason }) => reason)).toContain('removed from the cluster');
+    other.process = null;
+    expect(Object.keys(await rolesByName())).not.toContain(other.name);
+  });
+});
+
+async function eventuallyRole(name: string, role: string): Promise<void> {
+  const end = performance.now() + 60_000;
+  while ((await rolesByName())[name] !== role) {
+    if (performance.now() > end) throw new Error(`${name} did not become ${role}`);
+  }
+}

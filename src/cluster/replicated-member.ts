@@ -55,6 +55,8 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   #clusterId: string | null;
   #wasMember: boolean;
   #isRemoved = false;
+  #toldLeader = 0;
+  #toldTerm = 0;
   #resolveRemoved!: () => void;
   /** Nothing is proposed to describe this member before this index is applied. */
   #describedAt = 0;
@@ -103,6 +105,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
       state,
       log,
       clock,
+      maxUncommittedBytes: settings.maxUncommittedBytes,
       leaderWaitMillis: settings.leaderWaitTimeouts * driver.electionMillis,
       shutDown: (failed) => this.#shutDown(failed),
     });
@@ -130,7 +133,8 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   async handOver(millis: number): Promise<void> {
-    if (!this.#driver.leading || millis <= 0) return;
+    const { voters } = this.#driver.configuration.confState;
+    if (!this.#driver.leading || millis <= 0 || voters.length === 1) return;
     const over = new AbortController();
     const cancel = this.#parts.clock.setTimer(millis, () => {
       over.abort();
@@ -192,8 +196,12 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
 
   changed(): void {
     const { term, leaderId, leading } = this.#driver;
-    this.#parts.logger.info(leading ? 'this member leads' : 'leadership changed', { term, leaderId });
     this.#leadership.changed();
+    // A member that looks for a leader in vain changes its role again and again, and says so once.
+    if (leaderId === this.#toldLeader && (term === this.#toldTerm || leaderId === 0)) return;
+    this.#toldLeader = leaderId;
+    this.#toldTerm = term;
+    this.#parts.logger.info(leading ? 'this member leads' : 'leadership changed', { term, leaderId });
   }
 
   applied(): void {

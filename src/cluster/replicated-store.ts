@@ -35,6 +35,8 @@ export interface ReplicatedStoreParts {
   readonly state: EventState;
   readonly log: RaftLog;
   readonly clock: Clock;
+  /** For an error's text. */
+  readonly maxUncommittedBytes: number;
   /** How long a grant waits until a leader is known, in milliseconds. */
   readonly leaderWaitMillis: number;
   /** Ends everything below, the driver first, when the store is closed. Called once. */
@@ -120,7 +122,8 @@ export class ReplicatedStore implements Store {
       this.#assertServing();
       this.#lose();
       if (taken.refused !== 'uncommitted-limit') return 'lost-race';
-      const details = { queue: 'entries of the log that are not committed, in bytes', limit: 0 };
+      const limit = this.#parts.maxUncommittedBytes;
+      const details = { queue: 'entries of the log that are not committed, in bytes', limit };
       throw new StoreError('OVERLOADED', 'too much is waiting to be committed; nothing was done', details);
     }
     this.#tail = { nextPosition: last.firstPosition + last.count, lastCreatedAt: last.createdAt };
@@ -195,6 +198,7 @@ export class ReplicatedStore implements Store {
       ['log_entries', log.lastIndex - log.firstIndex + 1],
       ['raft_term', term],
       ['raft_leading', leading ? 1 : 0],
+      ['replication_lag_entries', this.#lag()],
       ['commit_index', commitIndex],
       ['applied_index', applier.appliedIndex],
       ['applied_events', applier.appliedEnd],
@@ -237,6 +241,12 @@ export class ReplicatedStore implements Store {
   async #tailInDoubt(signal: AbortSignal): Promise<StoreTail> {
     await this.#driver.applier.waitForIndex(this.#driver.status().lastIndex, signal);
     return this.#state.tail();
+  }
+
+  /** Of a leader: how many entries the member that is furthest behind lacks. 0 elsewhere. */
+  #lag(): number {
+    const { progress, lastIndex } = this.#driver.status();
+    return progress.reduce((most, { match }) => Math.max(most, lastIndex - match), 0);
   }
 
   #decides(epoch: number): boolean {

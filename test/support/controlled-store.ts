@@ -30,10 +30,15 @@ export class ControlledStore implements Store {
   readonly log: StoredAppend[] = [];
   readonly commits: HeldCommit[] = [];
   readonly loads: HeldLoad[] = [];
+  /** What is to be confirmed, while {@link holdsConfirms}; otherwise it is by its epoch, at once. */
+  readonly confirms: Held<CommitOutcome>[] = [];
+  holdsConfirms = false;
   readonly failed: Promise<never>;
   appliedAppends = 0;
   /** The only one in which decisions count. */
   epoch = 1;
+  /** What a confirmation waits for. */
+  confirming: Promise<void> = Promise.resolve();
   failWith!: (error: StoreError) => void;
   #waiting: { end: number; resolve: () => void }[] = [];
 
@@ -99,8 +104,9 @@ export class ControlledStore implements Store {
     return Promise.resolve({ nextPosition: this.durableEnd, lastCreatedAt, epoch: this.epoch });
   }
 
-  confirm(epoch: number): Promise<CommitOutcome> {
-    return Promise.resolve(epoch === this.epoch ? 'committed' : 'lost-race');
+  async confirm(epoch: number): Promise<CommitOutcome> {
+    await this.confirming;
+    return epoch === this.epoch ? 'committed' : 'lost-race';
   }
 
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {

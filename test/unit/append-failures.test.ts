@@ -71,6 +71,29 @@ describe('a lost race', () => {
     expect(repetition.answer).toMatchObject([{ firstPosition: 1, duplicate: true }]);
   });
 
+  it('of a group that has nothing to commit leaves a group behind it alone, which did commit', async () => {
+    const bench = new AppendBench();
+    const first = bench.ask(append('s', [1]));
+    await bench.load();
+    await bench.commit();
+    bench.store.holdsConfirms = true;
+    const rejected = bench.ask(append('s', [2], NO_STREAM));
+    await bench.load();
+    const behind = bench.ask(append('t', [3]));
+    await bench.load();
+    bench.store.holdsConfirms = false;
+    bench.store.confirms.shift()?.resolve('lost-race');
+    await settle();
+    expect([rejected.answer, behind.answer]).toEqual([undefined, undefined]);
+    await bench.commit();
+    await bench.load();
+    expect([first, rejected, behind].map(({ answer }) => answer)).toEqual([
+      accepted(0, 0),
+      'WRONG_EXPECTED_VERSION',
+      accepted(0, 1),
+    ]);
+  });
+
   it('too often ends in OVERLOADED', async () => {
     const bench = new AppendBench({ maxRaces: 2 });
     const asked = bench.ask(append('s', [1]));
@@ -166,6 +189,26 @@ describe('an epoch that is over', () => {
     const rejected = bench.ask(append('s', [2], { kind: 'no-stream' }));
     await bench.load();
     // Decided in the first epoch, from state that may be old by now: not answered before it was decided again.
+    expect(rejected.answer).toBeUndefined();
+    bench.store.apply(1);
+    await bench.load();
+    expect(rejected.answer).toBe('WRONG_EXPECTED_VERSION');
+  });
+
+  it('leaves a group committed that is behind one which could not be confirmed', async () => {
+    const bench = new AppendBench();
+    let confirm: () => void = () => undefined;
+    bench.store.confirming = new Promise((resolve) => {
+      confirm = resolve;
+    });
+    const rejected = bench.ask(append('s', [1], at(7)));
+    await bench.load();
+    const accepted = bench.ask(append('t', [2]));
+    await bench.load();
+    bench.store.epoch = 2;
+    confirm();
+    await bench.commit();
+    expect(accepted.answer).toMatchObject([{ firstPosition: 0, duplicate: false }]);
     expect(rejected.answer).toBeUndefined();
     bench.store.apply(1);
     await bench.load();

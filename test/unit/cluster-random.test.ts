@@ -34,7 +34,8 @@ class Load {
     while (!this.#stopping) {
       const id = this.#next++;
       const expected = random() < 0.5 ? ANY : revision < 0 ? NO_STREAM : at(revision);
-      for (let answered = false; !answered && !this.#stopping;) {
+      let answered = false;
+      while (!answered && !this.#stopping) {
         const members = [...this.#cluster.members.values()];
         const member = members[Math.floor(random() * members.length)];
         await new Promise((resolve) => setTimeout(resolve, 1));

@@ -5,7 +5,8 @@
  * - success is answered only once the group is durable;
  * - a rejection or a repetition may rest on appends that are not durable yet, so it is answered only once its own group
  *   and all groups before it are;
- * - when a group fails, nothing decided after it stands: the groups behind it fail, or go back to be decided again.
+ * - when a group fails, nothing decided after it stands: the groups behind it fail, or go back to be decided again. Only a group
+ *   that had nothing to commit leaves no trace: when it could not be confirmed, one behind it may commit all the same.
  *
  * After a failure nothing more may be launched until {@link GroupsInFlight.takeLost} was called with nothing in flight.
  */
@@ -34,6 +35,10 @@ export class GroupsInFlight {
   #newest: Promise<void> = Promise.resolve();
   /** How the first group that did not commit ended. */
   #failure: 'lost-race' | StoreError | null = null;
+  /** Whether a group that others may rest on did not commit. */
+  #commitFailed = false;
+  /** Whether one of those that did not had something to commit, so that nothing behind it can. */
+  #commitFailed = false;
   #lost: PendingAppend[] = [];
 
   /** @param onSettled Called after each group has been answered, or has failed. */
@@ -63,7 +68,7 @@ export class GroupsInFlight {
     this.#count += 1;
     const before = this.#newest;
     const outcome = encoded === null ? this.#confirm(epoch) : this.#commit(encoded, epoch);
-    this.#newest = this.#settle(group.members, before, outcome);
+    this.#newest = this.#settle(group.members, before, outcome, encoded !== null);
     return encoded?.bytes.length ?? 0;
   }
 
@@ -73,6 +78,8 @@ export class GroupsInFlight {
     const lost = this.#lost;
     this.#lost = [];
     this.#failure = null;
+    this.#commitFailed = false;
+    this.#commitFailed = false;
     return lost;
   }
 
@@ -104,11 +111,21 @@ export class GroupsInFlight {
     return outcome;
   }
 
-  async #settle(members: readonly DecidedMember[], before: Promise<void>, committed: Promise<Outcome>): Promise<void> {
+  async #settle(
+    members: readonly DecidedMember[],
+    before: Promise<void>,
+    committed: Promise<Outcome>,
+    commits: boolean,
+  ): Promise<void> {
     const [, outcome] = await Promise.all([before, committed]);
-    assert(outcome !== 'committed' || this.#failure === null, 'a group committed on top of one that did not');
-    if (outcome === 'lost-race' || outcome instanceof StoreError) this.#failure ??= outcome;
-    const ended = outcome instanceof StoreError ? outcome : (this.#failure ?? outcome);
+    assert(outcome !== 'committed' || !this.#commitFailed, 'a group committed on top of one that did not');
+    if (outcome === 'lost-race' || outcome instanceof StoreError) {
+      this.#failure ??= outcome;
+      this.#commitFailed ||= commits;
+    }
+    // A group that could not be confirmed has put nothing in flight: what is behind it may well be committed.
+    const stands = outcome === 'committed' || outcome instanceof StoreError;
+    const ended = stands ? outcome : (this.#failure ?? outcome);
     if (ended === 'committed' || ended === 'empty') {
       await answerAll(members);
     } else if (ended === 'lost-race') {

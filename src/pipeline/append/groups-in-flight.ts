@@ -37,8 +37,6 @@ export class GroupsInFlight {
   #failure: 'lost-race' | StoreError | null = null;
   /** Whether a group that others may rest on did not commit. */
   #commitFailed = false;
-  /** Whether one of those that did not had something to commit, so that nothing behind it can. */
-  #commitFailed = false;
   #lost: PendingAppend[] = [];
 
   /** @param onSettled Called after each group has been answered, or has failed. */
@@ -78,7 +76,6 @@ export class GroupsInFlight {
     const lost = this.#lost;
     this.#lost = [];
     this.#failure = null;
-    this.#commitFailed = false;
     this.#commitFailed = false;
     return lost;
   }

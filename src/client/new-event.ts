@@ -5,8 +5,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { ExpectedVersion } from '../domain/append.ts';
-import { AppendEventRequest } from '../grpc/gen/graveyar/v1/event_store.ts';
 import type { Event, ExpectedVersion as ExpectedVersionMessage } from '../grpc/gen/graveyar/v1/event_store.ts';
+import type { StreamAppendMessage } from './encode-append.ts';
 
 /** What JSON can say. */
 export type JsonValue =
@@ -33,13 +33,6 @@ export interface NewEvent {
 /** The state a stream must be in: a number is the revision of its last event. */
 export type Expected = 'any' | 'no-stream' | 'stream-exists' | number;
 
-/** One append to one stream, complete. */
-export interface StreamAppendMessage {
-  readonly streamId: string;
-  readonly events: Event[];
-  readonly expectedVersion: ExpectedVersionMessage | undefined;
-}
-
 /** Completes the events and makes the message. */
 export function appendMessage(
   streamId: string,
@@ -47,11 +40,6 @@ export function appendMessage(
   expected: Expected = 'any',
 ): StreamAppendMessage {
   return { streamId, events: events.map(eventMessage), expectedVersion: expectedMessage(expected) };
-}
-
-/** The serialized AppendEventRequest. */
-export function encodeAppend(message: StreamAppendMessage): Uint8Array {
-  return AppendEventRequest.encode(message).finish();
 }
 
 /** The expected version as the SDK says it. */

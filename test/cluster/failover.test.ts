@@ -4,7 +4,8 @@ import type { GraveyarClient, RecordedEvent } from '../../src/client/index.ts';
 import { startCluster } from '../support/cluster-processes.ts';
 import type { ClusterProcesses } from '../support/cluster-processes.ts';
 import { RawClient } from '../support/grpc-service.ts';
-import { appendMessage, encodeAppend } from '../../src/client/new-event.ts';
+import { encodeAppend } from '../../src/client/encode-append.ts';
+import { appendMessage } from '../../src/client/new-event.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { TemporaryDirectory } from '../support/temporary-directory.ts';
@@ -138,7 +139,7 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
     const others = cluster.nodes.filter((node) => node !== leader);
     for (const [at, node] of others.entries()) {
       const plain = new RawClient(node.address);
-      const request = encodeAppend(appendMessage('plain', [{ type: 't', data: String(at) }], undefined));
+      const request = AppendEventRequest.encode(appendMessage('plain', [{ type: 't', data: String(at) }])).finish();
       const answer = await plain.unary('AppendEvent', request, { deadline: Date.now() + 20_000 });
       plain.close();
       expect(Buffer.isBuffer(answer), JSON.stringify(answer)).toBe(true);

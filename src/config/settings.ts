@@ -31,7 +31,7 @@ export const settings = {
     'the first members of a new cluster, this one among them: a=host:port,b=host:port,…',
   ),
   join: addressListSetting('members to ask to be added to their cluster: host:port,…'),
-  peerHost: textSetting('address that other members reach', '<address>', '127.0.0.1'),
+  peerHost: optionalTextSetting('address that other members reach; --host when not given', '<address>'),
   peerPort: optionalIntegerSetting(
     'port that other members reach; opened when it, --initial-members or --join is given (4002)',
     PORTS,

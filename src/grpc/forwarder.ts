@@ -8,6 +8,7 @@
 import { status as Code } from '@grpc/grpc-js';
 import type { ServiceError } from '@grpc/grpc-js';
 import type { ClusterAdmin, LeaderHint } from '../cluster/cluster-admin.ts';
+import { notLeader } from '../cluster/not-leader.ts';
 import { StoreError, isStoreError } from '../domain/errors.ts';
 import { delay } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -112,13 +113,6 @@ export class Forwarder {
   #now(): number {
     return this.#clock.nowMicros() / 1000;
   }
-}
-
-/** NOT_LEADER that says where to go. */
-function notLeader({ leaderId, endpoint }: LeaderHint): StoreError<'NOT_LEADER'> {
-  const where = leaderId === null ? 'no leader is known' : `member ${leaderId} leads`;
-  const message = `this member does not lead: ${where}${endpoint === null ? '' : `, at ${endpoint}`}; nothing was done`;
-  return new StoreError('NOT_LEADER', message, { leaderId: leaderId === null ? null : String(leaderId), endpoint });
 }
 
 function isServiceError(error: unknown): error is ServiceError {

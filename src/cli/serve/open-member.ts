@@ -56,7 +56,7 @@ export async function openMember(settings: Settings, context: MemberContext): Pr
 
 async function listenForPeers(settings: Settings, context: MemberContext): Promise<Transport> {
   const { logger, clock, onFatal } = context;
-  const host = settings.peerHost;
+  const host = peerHostOf(settings);
   const port = peerPortOf(settings);
   const transport = new GrpcTransport({ host, port, tls: readPeerTls(settings), clock, logger, onFatal });
   try {
@@ -83,13 +83,17 @@ function listedAddress({ initialMembers, name }: Settings): string | null {
   return initialMembers?.find((member) => member.name === name)?.address ?? null;
 }
 
+function peerHostOf({ peerHost, host }: Settings): string {
+  return peerHost ?? host;
+}
+
 function peerPortOf(settings: Settings): number {
   const listed = listedAddress(settings);
   return settings.peerPort ?? (listed === null ? undefined : splitAddress(listed)?.port) ?? DEFAULT_PEER_PORT;
 }
 
 function peerAddressOf(settings: Settings): string {
-  return settings.advertisePeer ?? listedAddress(settings) ?? addressOf(settings.peerHost, peerPortOf(settings));
+  return settings.advertisePeer ?? listedAddress(settings) ?? addressOf(peerHostOf(settings), peerPortOf(settings));
 }
 
 function addressOf(host: string, port: number): string {

@@ -37,8 +37,6 @@ export class ControlledStore implements Store {
   appliedAppends = 0;
   /** The only one in which decisions count. */
   epoch = 1;
-  /** What a confirmation waits for. */
-  confirming: Promise<void> = Promise.resolve();
   failWith!: (error: StoreError) => void;
   #waiting: { end: number; resolve: () => void }[] = [];
 
@@ -104,9 +102,11 @@ export class ControlledStore implements Store {
     return Promise.resolve({ nextPosition: this.durableEnd, lastCreatedAt, epoch: this.epoch });
   }
 
-  async confirm(epoch: number): Promise<CommitOutcome> {
-    await this.confirming;
-    return epoch === this.epoch ? 'committed' : 'lost-race';
+  confirm(epoch: number): Promise<CommitOutcome> {
+    if (!this.holdsConfirms) return Promise.resolve(epoch === this.epoch ? 'committed' : 'lost-race');
+    return new Promise((resolve, reject) => {
+      this.confirms.push({ resolve, reject });
+    });
   }
 
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {

@@ -44,6 +44,7 @@ export function bucketBits(shape: IndexShape, level: number): number {
   return shape.bucketBits + level * shape.mergeBits;
 }
 
+/** The bucket of a level, from 0, that holds the hashes whose upper 32 bits are `high`. */
 export function bucketOf(shape: IndexShape, level: number, high: number): number {
   return high >>> (32 - bucketBits(shape, level));
 }

@@ -28,6 +28,7 @@ interface Entry {
   readonly position: number;
 }
 
+/** Holds the runs of the event id index against the events: each event in exactly one entry, and no entry without its event. */
 export class EventIdCheck {
   readonly #view: StateView;
   readonly #problems: ProblemList;

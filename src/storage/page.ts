@@ -1,7 +1,8 @@
 /**
- * Pages: what the event state keeps records in. A page is a run of a group's records, cut the same way on every replica, as
- * the cut depends on the group alone. Reading the store in order takes one entry for a page of small records instead of one
- * for each, and the type and tag indexes name pages. Layout: FORMAT.md, "Keys". Knows nothing of engines.
+ * Pages: what the event state keeps records in. A page is a run of a group's records; the cut depends on the group alone, so it is
+ * the same on every replica but for records that came in a snapshot, which are grouped anew. Reading the store in order takes
+ * one entry for a page of small records instead of one for each, and the type and tag indexes name pages. Layout: FORMAT.md,
+ * "Keys". Knows nothing of engines.
  */
 import type { EncodedGroup } from './group.ts';
 import { RECORD_LENGTH_SIZE, splitRecords } from './group.ts';

@@ -166,6 +166,20 @@ describe('RocksDB files', { timeout: ALL ? 3_600_000 : 120_000 }, () => {
     });
   }
 
+  it('are refused at once when a flipped bit makes a record one that RocksDB would wait on for ever', async () => {
+    for (const name of await filesLike(/^MANIFEST-|\.log$/)) {
+      const bytes = await readFile(join(image, name));
+      let records = 0;
+      for (let at = 0; at + 7 <= bytes.length && records < 5; at += 7 + bytes.readUInt16LE(at + 4), records += 1) {
+        const damaged = Buffer.from(bytes);
+        damaged[at + 6] = (damaged[at + 6] ?? 0) | 4;
+        const opened = outcomeOf((path) => writeFile(join(path, name), damaged));
+        expect(await opened, `${name} at byte ${at}`).toEqual({ outcome: 'refused', index: 0 });
+      }
+      expect(records, name).toBeGreaterThan(1);
+    }
+  });
+
   it('of no use to reading (options, identity, its own log) do no harm when damaged', async () => {
     for (const name of await filesLike(/^(OPTIONS-|IDENTITY$|LOG)/)) {
       const bytes = await readFile(join(image, name));

@@ -19,6 +19,7 @@ import type {
 } from '../key-value/key-value.ts';
 import type { KeyRange } from '../keys.ts';
 import { openRocksDatabase, type RocksDatabase, type RocksOptions, type RocksSession } from './binding.ts';
+import { checkRecordFraming } from './record-framing.ts';
 import { rocksError } from './rocks-error.ts';
 
 /** Measured; see the README's decisions. */
@@ -189,6 +190,8 @@ async function look(path: string): Promise<{ readonly isNew: boolean; readonly j
       throw corruption(`the RocksDB database ${path}`, `it has ${left}, but its file CURRENT is missing`);
     }
     const journals = names.filter((name) => name.endsWith('.log'));
+    const manifests = names.filter((name) => name.startsWith('MANIFEST-'));
+    for (const name of [...manifests, ...journals]) await checkRecordFraming(join(path, name));
     const sizes = await Promise.all(journals.map(async (name) => (await stat(join(path, name))).size));
     return { isNew: false, journalBytes: sizes.reduce((sum, size) => sum + size, 0) };
   } catch (error) {

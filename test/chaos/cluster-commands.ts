@@ -16,6 +16,12 @@ export function clusterFlags(
   return ['--name', name, '--peer-host', host, '--peer-port', String(peerPort), '--initial-members', list];
 }
 
+/** The flags of a member that asks others to be added to their store. */
+export function joinFlags(name: string, host: string, peerPort: number, others: readonly Member[]): string[] {
+  const list = others.map(({ peerAddress }) => peerAddress).join(',');
+  return ['--name', name, '--peer-host', host, '--peer-port', String(peerPort), '--join', list];
+}
+
 /** The member that leads, as far as the members' logs say; null when none says so. */
 export function leaderOf(members: readonly Member[]): Member | null {
   let leader: Member | null = null;

@@ -4,7 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cleanEnvironment, graveyarArguments } from '../support/server-process.ts';
@@ -19,6 +19,8 @@ export interface MemberOptions {
   readonly clientPort: number;
   readonly peerPort: number;
   readonly flags: readonly string[];
+  /** How it finds the others, at first. */
+  readonly clusterFlags: readonly string[];
 }
 
 const START_MILLIS = 60_000;
@@ -35,13 +37,23 @@ export class Member {
   #expectEnd = false;
   #paused = false;
   #leadsTerm: number | null = null;
+  #memberName: string;
+  #clusterFlags: readonly string[];
+  #lives = 1;
 
   constructor(options: MemberOptions) {
     this.options = options;
+    this.#memberName = options.name;
+    this.#clusterFlags = options.clusterFlags;
   }
 
   get name(): string {
     return this.options.name;
+  }
+
+  /** Its name in the store: another one after each lost disk. */
+  get memberName(): string {
+    return this.#memberName;
   }
 
   get clientAddress(): string {
@@ -66,7 +78,7 @@ export class Member {
     const [program = '', ...args] = [
       ...host.prefix,
       process.execPath,
-      ...graveyarArguments('serve', ...fixed, ...flags),
+      ...graveyarArguments('serve', ...fixed, ...flags, ...this.#clusterFlags),
     ];
     const log = createWriteStream(join(directory, `${name}.log`), { flags: 'a' });
     const child = spawn(program, args, { env: cleanEnvironment(), stdio: ['ignore', 'ignore', 'pipe'] });
@@ -106,6 +118,15 @@ export class Member {
     this.#expectEnd = true;
     this.#child?.kill('SIGKILL');
     await this.#exited;
+  }
+
+  /** All its data are gone; it will begin as somebody else, with these flags. To be called while it does not run. */
+  loseDisk(flags: (name: string, options: MemberOptions) => readonly string[]): void {
+    const { dataDirectory, name } = this.options;
+    for (const entry of readdirSync(dataDirectory))
+      rmSync(join(dataDirectory, entry), { recursive: true, force: true });
+    this.#memberName = `${name}-${++this.#lives}`;
+    this.#clusterFlags = flags(this.#memberName, this.options);
   }
 
   /** SIGTERM, and the end; killed when it takes longer than `millis`, which resolves with false. */

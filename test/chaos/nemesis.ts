@@ -4,6 +4,7 @@
  */
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { Fault } from './faults/fault.ts';
+import { membershipFaults } from './faults/membership-faults.ts';
 import { networkFaults } from './faults/network-faults.ts';
 import { processFaults } from './faults/process-faults.ts';
 import type { StoreUnderTest } from './store-under-test.ts';
@@ -20,6 +21,8 @@ export interface NemesisOptions {
   readonly store: StoreUnderTest;
   readonly random: SeededRandom;
   readonly millis: number;
+  /** Only faults whose name contains this. */
+  readonly only: string;
   /** Told of everything that is done, for the log. */
   readonly onEvent: (text: string) => void;
 }
@@ -31,12 +34,14 @@ const REST_MILLIS = 2_000;
 /** Runs for the time given, and until the last fault is undone. Rejects when the store does not serve again after a fault. */
 export async function runNemesis(options: NemesisOptions): Promise<FaultReport[]> {
   const { store, random, millis, onEvent } = options;
-  const faults = [...processFaults, ...networkFaults].filter((fault) => fault.possible(store));
+  const faults = [...processFaults, ...networkFaults, ...membershipFaults].filter(
+    (fault) => fault.name.includes(options.only) && fault.possible(store),
+  );
   const reports = new Map(faults.map(({ name }) => [name, { name, times: 0, longestRecoveryMillis: 0 }]));
   const end = performance.now() + millis;
   const bag = new Bag(faults, random);
   while (performance.now() < end) {
-    const chosen = random.integer(4) === 0 ? [bag.draw(), bag.draw()] : [bag.draw()];
+    const chosen = bag.draw(random.integer(4) === 0 ? 2 : 1);
     await Promise.all(chosen.map((fault) => bring(fault, options, end)));
     const healed = performance.now();
     await store.heal();
@@ -79,10 +84,16 @@ class Bag {
     this.#random = random;
   }
 
-  draw(): Fault {
-    if (this.#left.length === 0) this.#left = [...this.#all];
-    const [fault] = this.#left.splice(this.#random.integer(this.#left.length), 1);
-    if (fault === undefined) throw new Error('there is no fault to bring');
-    return fault;
+  /** At most one that loses a disk, as two could take a majority with them. */
+  draw(count: number): Fault[] {
+    const drawn: Fault[] = [];
+    while (drawn.length < count) {
+      if (this.#left.length === 0) this.#left = [...this.#all];
+      const [fault] = this.#left.splice(this.#random.integer(this.#left.length), 1);
+      if (fault === undefined) throw new Error('there is no fault to bring');
+      if (fault.losesDisk === true && drawn.some(({ losesDisk }) => losesDisk)) continue;
+      drawn.push(fault);
+    }
+    return drawn;
   }
 }

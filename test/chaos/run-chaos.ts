@@ -22,7 +22,7 @@ import { runChaos } from './run.ts';
 import type { RunReport } from './run.ts';
 
 const USAGE = `usage: npm run chaos -- [--minutes <number>] [--seed <number>] [--nodes 1|3|5] [--clients <count>]
-                        [--directory <path>] [--loopback]`;
+                        [--directory <path>] [--loopback] [--only <part of a fault's name>]`;
 /** Beyond the time of the faults: start, last recovery, reading all logs, judging. */
 const EXTRA_MILLIS = 10 * 60_000;
 
@@ -34,6 +34,7 @@ const { values } = parseArgs({
     clients: { type: 'string', default: '8' },
     directory: { type: 'string' },
     loopback: { type: 'boolean', default: false },
+    only: { type: 'string', default: '' },
     within: { type: 'string' },
   },
 });
@@ -55,7 +56,7 @@ async function outside(): Promise<number> {
   mkdirSync(directory, { recursive: true });
   console.log(JSON.stringify({ seed, minutes, nodes, directory }));
   const again = [fileURLToPath(import.meta.url), '--minutes', values.minutes, '--seed', String(seed)];
-  again.push('--nodes', values.nodes, '--clients', values.clients, '--directory', directory);
+  again.push('--nodes', values.nodes, '--clients', values.clients, '--directory', directory, '--only', values.only);
   if (values.loopback || !(await namespacesAllowed())) return run([process.execPath, ...again, '--within', 'loopback']);
   const spaces = { name: `gy${process.pid}`, hosts: nodes };
   try {
@@ -89,7 +90,16 @@ async function inside(name: string): Promise<number> {
     console.log(`${((performance.now() - started) / 1000).toFixed(1).padStart(7)} s  ${text}`);
   };
   try {
-    const report = await runChaos({ directory, network, nodes, millis: minutes * 60_000, seed, clients, onEvent });
+    const report = await runChaos({
+      directory,
+      network,
+      nodes,
+      millis: minutes * 60_000,
+      seed,
+      clients,
+      only: values.only,
+      onEvent,
+    });
     printTable(report);
     const summary = { seed, nodes, network: name === 'loopback' ? name : 'namespaces', ...report, directory };
     writeFileSync(join(directory, 'report.json'), JSON.stringify(summary, null, 2));

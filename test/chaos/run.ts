@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly millis: number;
   readonly seed: number;
   readonly clients: number;
+  /** Only faults whose name contains this; empty: all. */
+  readonly only: string;
   readonly onEvent: (text: string) => void;
 }
 
@@ -106,7 +108,7 @@ async function underLoad(
   });
   try {
     // A client that fails ends the run at once.
-    const nemesis = runNemesis({ store, random, millis: options.millis, onEvent: options.onEvent });
+    const nemesis = runNemesis({ ...options, store, random });
     const faults = await Promise.race([nemesis, clients.then(() => Promise.reject(new Error('the clients stopped')))]);
     await store.heal();
     await store.waitUntilServing(RECOVERY_MILLIS);

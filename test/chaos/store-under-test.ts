@@ -45,8 +45,8 @@ export class StoreUnderTest {
     this.members = plans.map((plan) => {
       const dataDirectory = join(directory, `${plan.name}.data`);
       mkdirSync(dataDirectory, { recursive: true });
-      const flags = [...options.flags, ...clusterFlags(plan.name, plan.host.address, plan.peerPort, all)];
-      return new Member({ ...plan, directory, dataDirectory, flags });
+      const own = clusterFlags(plan.name, plan.host.address, plan.peerPort, all);
+      return new Member({ ...plan, directory, dataDirectory, flags: options.flags, clusterFlags: own });
     });
     this.smallDisk = smallDiskBytes > 0 ? this.#mountSmallDisk(smallDiskBytes) : null;
   }

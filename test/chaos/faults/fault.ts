@@ -23,6 +23,8 @@ export interface Fault {
   possible(store: StoreUnderTest): boolean;
   /** Whom it is about, when that is always the same. */
   readonly victim?: (store: StoreUnderTest) => string;
+  /** Whether a member's data are gone for good. */
+  readonly losesDisk?: boolean;
   run(context: FaultContext): Promise<void>;
 }
 

@@ -1,0 +1,72 @@
+/** Changes of the membership while clients go on: leadership handed over, and a member that lost its disk replaced. */
+import { joinFlags } from '../cluster-commands.ts';
+import { runGraveyar } from '../../support/server-process.ts';
+import type { Member } from '../member.ts';
+import type { StoreUnderTest } from '../store-under-test.ts';
+import { pause } from '../within.ts';
+import type { Fault } from './fault.ts';
+
+const CHANGE_MILLIS = 60_000;
+const hasPeers = ({ members }: StoreUnderTest): boolean => members.length >= 3;
+
+export const membershipFaults: readonly Fault[] = [
+  {
+    name: 'leadership handed over',
+    possible: hasPeers,
+    victim: () => 'the leader',
+    // Another fault at the same time may make it impossible.
+    run: async ({ store }) => {
+      await cluster(store.addresses, ['transfer']);
+    },
+  },
+  {
+    name: 'lost disk: removed, joined anew as a learner, promoted',
+    possible: hasPeers,
+    losesDisk: true,
+    run: async ({ store, target }) => {
+      const others = store.members.filter((member) => member !== target);
+      const lost = target.memberName;
+      await target.kill();
+      await change(others, ['remove', lost]);
+      await begin(target, others);
+      await change(others, ['promote', target.memberName]);
+    },
+  },
+  {
+    name: 'lost disk: joined anew as a learner, put in place of the lost member in one step',
+    possible: hasPeers,
+    losesDisk: true,
+    run: async ({ store, target }) => {
+      const others = store.members.filter((member) => member !== target);
+      const lost = target.memberName;
+      await target.kill();
+      await begin(target, others);
+      await change(others, ['replace', lost, target.memberName]);
+    },
+  },
+];
+
+/** Starts a member on an empty disk, under a new name. */
+async function begin(member: Member, others: readonly Member[]): Promise<void> {
+  member.loseDisk((name, { host, peerPort }) => joinFlags(name, host.address, peerPort, others));
+  await member.start();
+}
+
+/** Asks again until it is done: a learner may not have caught up, the store may be without a leader. */
+async function change(members: readonly Member[], args: readonly string[]): Promise<void> {
+  const deadline = performance.now() + CHANGE_MILLIS;
+  const addresses = members.map(({ clientAddress }) => clientAddress);
+  for (;;) {
+    const answer = await cluster(addresses, args);
+    if (answer === null) return;
+    if (performance.now() > deadline) throw new Error(`graveyar cluster ${args.join(' ')}: ${answer}`);
+    await pause(300);
+  }
+}
+
+/** What is wrong; null: it is done. */
+async function cluster(addresses: readonly string[], args: readonly string[]): Promise<string | null> {
+  const command = ['cluster', ...args, '--address', addresses.join(','), '--timeout', '10s'];
+  const { code, stdout, stderr } = await runGraveyar(command, { timeoutMillis: 30_000 });
+  return code === 0 ? null : `${stdout} ${stderr}`.trim();
+}

@@ -109,9 +109,9 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
     const appends = ['a', 'b'].map((stream) => appendOn(cluster.client(), stream));
     const session = cluster.client().session();
     let inSession = 0;
-    let stopped = false;
+    const end = new AbortController();
     const sessions = (async () => {
-      for (; !stopped; inSession++) {
+      for (; !end.signal.aborted; inSession++) {
         const expectedVersion = inSession === 0 ? ('no-stream' as const) : inSession - 1;
         await session.append('s', [{ type: 't', data: String(inSession) }], { expectedVersion });
       }
@@ -123,7 +123,7 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
       await cluster.leader((members) => members.every(({ active }) => active === true));
     }
     for (const load of appends) await load.stop();
-    stopped = true;
+    end.abort();
     await sessions;
     await session.close();
     expect(appends.flatMap(({ failed }) => failed)).toEqual([]);

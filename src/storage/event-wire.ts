@@ -219,6 +219,23 @@ export function readFacts(bytes: Uint8Array, start: number, end: number, streamI
   return { streamId, type, tags: tags ?? NO_TAGS };
 }
 
+/**
+ * Where the type of an event without tags ends; it begins right behind the id. -1 when the message is not of this form (or is
+ * damaged): then {@link readFacts} tells.
+ */
+export function plainTypeEnd(bytes: Uint8Array, start: number, end: number): number {
+  const at = plainTypeStart(start);
+  const length = bytes[at + 1] ?? 0x80;
+  const after = at + 2 + length;
+  if (bytes[start] !== ID || bytes[at] !== TYPE || length >= 0x80 || after > end) return -1;
+  return after < end && bytes[after] === TAGS ? -1 : after;
+}
+
+/** Where it begins. */
+export function plainTypeStart(start: number): number {
+  return start + 2 + EVENT_ID_LENGTH;
+}
+
 const NO_TAGS: readonly string[] = [];
 
 /** The whole event; data and metadata are views. Throws a RangeError when the message is damaged. */

@@ -5,6 +5,7 @@
  * {@link StoredRecord} decodes lazily: construction checks the header and the lengths, so that every view lies within the
  * record; events are decoded, and found damaged, when they are asked for. {@link verifyRecord} looks at everything.
  */
+import { isUtf8 } from 'node:buffer';
 import type { DecidedAppend } from '../domain/append.ts';
 import type { EventFacts, EventId, RecordedEvent } from '../domain/event.ts';
 import { limits } from '../domain/limits.ts';
@@ -16,6 +17,8 @@ import {
   eventIdStart,
   eventLength,
   messageStart,
+  plainTypeEnd,
+  plainTypeStart,
   readEvent,
   readEventId,
   readFacts,
@@ -136,6 +139,11 @@ export class StoredRecord implements StoredAppend {
     return (this.#streamId ??= readUtf8(this.bytes, STREAM_ID, STREAM_ID + this.#streamIdLength));
   }
 
+  /** Whether the stream id is text, at least one character: bytes that are not UTF-8 read as U+FFFD, which may also stand there. */
+  get hasWellFormedStreamId(): boolean {
+    return this.#streamIdLength > 0 && isUtf8(this.bytes.subarray(STREAM_ID, STREAM_ID + this.#streamIdLength));
+  }
+
   wire(from: number, to: number): Uint8Array {
     return this.bytes.subarray(this.#eventStart(from), this.#eventStart(to));
   }
@@ -154,6 +162,18 @@ export class StoredRecord implements StoredAppend {
 
   facts(ordinal: number): EventFacts {
     return this.#decode(ordinal, readFacts);
+  }
+
+  repeatsFacts(ordinal: number): boolean {
+    const { bytes } = this;
+    const start = this.#decode(ordinal, startOf);
+    const before = this.#decode(ordinal - 1, startOf);
+    const end = plainTypeEnd(bytes, start, this.#eventStart(ordinal + 1));
+    if (end === -1 || plainTypeEnd(bytes, before, this.#eventStart(ordinal)) - before !== end - start) return false;
+    for (let at = plainTypeStart(start); at < end; at += 1) {
+      if (bytes[at] !== bytes[before + at - start]) return false;
+    }
+    return true;
   }
 
   event(ordinal: number): RecordedEvent {
@@ -189,6 +209,8 @@ export class StoredRecord implements StoredAppend {
   }
 }
 
+const startOf = (_: Uint8Array, start: number): number => start;
+
 /** Checks everything of a record: every event decodes, and stands where the header says. Throws STORAGE_CORRUPT. */
 export function verifyRecord(record: StoredRecord): void {
   const fail = (reason: string): never => {
@@ -197,7 +219,7 @@ export function verifyRecord(record: StoredRecord): void {
   if (record.count > limits.eventsPerAppend) fail(`it has ${record.count} events`);
   if (!Number.isSafeInteger(record.firstPosition + record.count)) fail('its positions are too large');
   if (!Number.isSafeInteger(record.firstRevision + record.count)) fail('its revisions are too large');
-  if (record.streamId.includes('\ufffd') || record.streamId === '') fail('its stream id is not text');
+  if (!record.hasWellFormedStreamId) fail('its stream id is not text');
   for (let ordinal = 0; ordinal < record.count; ordinal += 1) {
     if (record.wireLength(ordinal, ordinal + 1) <= 0) fail(`event ${ordinal} has no bytes`);
     record.eventId(ordinal);

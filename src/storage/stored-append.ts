@@ -29,6 +29,8 @@ export interface StoredAppend {
   eventIdOffset(ordinal: number): number;
   /** What filters look at; does not touch data or metadata. */
   facts(ordinal: number): EventFacts;
+  /** Whether this event, not the first, has plainly the type of the one before and neither has tags. False when that takes decoding. */
+  repeatsFacts(ordinal: number): boolean;
   /** Everything of one event, decoded. Data and metadata are views. */
   event(ordinal: number): RecordedEvent;
 }

@@ -46,6 +46,26 @@ const plain = (event: RecordedEvent): unknown => ({
 });
 
 describe('append record', () => {
+  it('takes any text as the stream id, also with the character that stands for what is no text', () => {
+    const event = { ...proposed(0), id: eventId(0) };
+    const places = { streamNumber: 0, firstRevision: 0, firstPosition: 0, createdAt: 0 };
+    const record = encode({ streamId: 'a\ufffdb', events: [event], ...places });
+    verifyRecord(record);
+    const at = Buffer.from(record.bytes).indexOf('\ufffd');
+    record.bytes.set([0xff], at);
+    expect(() => verifyRecord(record)).toThrow(/not text/);
+  });
+
+  it('knows events that have the type of the one before', () => {
+    const types = ['a', 'a', 'b', 'b'.repeat(127), 'b'.repeat(127), 'b'.repeat(128), 'b'.repeat(128), 'b', 'b', 'b'];
+    const events = types.map((type, i) => ({ ...proposed(0, { tags: i === 8 ? ['x'] : [] }), id: eventId(i), type }));
+    const places = { streamNumber: 0, firstRevision: 0, firstPosition: 0, createdAt: 0 };
+    const record = encode({ streamId: 's', events, ...places });
+    const repeats = events.flatMap((_, i) => (i > 0 && record.repeatsFacts(i) ? [i] : []));
+    // Not those of 128 bytes, whose length takes two: they are decoded.
+    expect(repeats).toEqual([1, 4]);
+  });
+
   it('gives back what was decided', () => {
     fc.assert(
       fc.property(anyAppend, (append) => {
@@ -64,6 +84,10 @@ describe('append record', () => {
           expect(plain(record.event(ordinal))).toEqual(plain(event));
           expect(record.eventId(ordinal)).toBe(event.id);
           expect(record.facts(ordinal)).toEqual({ streamId: event.streamId, type: event.type, tags: event.tags });
+          const before = append.events[ordinal - 1];
+          if (before !== undefined && record.repeatsFacts(ordinal)) {
+            expect([before.type, before.tags, event.tags]).toEqual([event.type, [], []]);
+          }
         }
       }),
     );

@@ -34,6 +34,7 @@ function writePage(batch: WriteBatch, page: Page, heads: Map<string, StreamHead>
       encodePlace({ firstPosition, count, pagePosition: page.position }),
     );
     for (let ordinal = 0; ordinal < count; ordinal += 1) {
+      if (ordinal > 0 && append.repeatsFacts(ordinal)) continue;
       const facts = append.facts(ordinal);
       types.add(facts.type);
       for (const tag of facts.tags) tags.add(tag);

@@ -30,7 +30,6 @@ const KEYS = new Set(
   ),
 );
 const NOTHING = new Uint8Array(0);
-const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
@@ -122,10 +121,10 @@ function payload(line: string, members: Record<string, unknown>, key: 'data' | '
   if (form === key) {
     // Not JSON.stringify of the parsed value: that would change large numbers, and the bytes.
     const raw = rawMembers(line).get(key) ?? JSON.stringify(members[key]);
-    return { bytes: encoder.encode(raw), contentType: 'application/json' };
+    return { bytes: Buffer.from(raw), contentType: 'application/json' };
   }
   const value = text(members, form);
-  if (form === `${key}Text`) return { bytes: encoder.encode(value), contentType: 'text/plain' };
+  if (form === `${key}Text`) return { bytes: Buffer.from(value), contentType: 'text/plain' };
   const bytes = Buffer.from(value, 'base64');
   if (bytes.toString('base64') !== value) throw new EventLineError(`"${form}" is not base64 with padding`);
   return { bytes, contentType: 'application/octet-stream' };

@@ -9,7 +9,7 @@ import type { HuntResult } from './hunt.ts';
 
 const run = promisify(execFile);
 const ROOT = new URL('../../', import.meta.url).pathname;
-const TIMEOUT_MILLIS = 180_000;
+const TIMEOUT_MILLIS = 240_000;
 const PROCESSES = 2;
 
 export interface HuntRow {

@@ -3,7 +3,7 @@
  * it, and writes down what it was told, in the form of the chaos tests' history. Whether that can be is the checker's to judge.
  */
 import type { Append, AppendResult, ExpectedVersion } from '../../../src/domain/append.ts';
-import { StoreError } from '../../../src/domain/errors.ts';
+import { isStoreError, type StoreError } from '../../../src/domain/errors.ts';
 import { ReadResponse, type RecordedEvent } from '../../../src/grpc/gen/graveyar/v1/event_store.ts';
 import type { EventBatch, ReadConsistency } from '../../../src/pipeline/event-pipeline.ts';
 import type { ComposedPipeline } from '../../../src/pipeline/create-pipeline.ts';
@@ -137,12 +137,11 @@ export class WholeClients {
   #after(error: unknown, machine: WholeMachine): WholeMachine {
     if (error instanceof NoAnswer) return this.#choose();
     const harmless = ['CANCELLED', 'DEADLINE_EXCEEDED', 'STORAGE_IO'];
-    if (!(error instanceof StoreError) || !(error.retryable || harmless.includes(error.code))) {
+    if (!isStoreError(error) || !(error.retryable || harmless.includes(error.code))) {
       const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
       throw new Violation('members answer as they may', `${machine.run} said ${text}`);
     }
-    const known: StoreError = error;
-    const endpoint = known.is('NOT_LEADER') ? known.details.endpoint : null;
+    const endpoint = error.is('NOT_LEADER') ? error.details.endpoint : null;
     return (endpoint === null ? null : machineAt(this.#world, endpoint)) ?? this.#choose();
   }
 
@@ -224,7 +223,7 @@ async function appendAt(
   try {
     results = await pipeline.append(append, signal);
   } catch (error) {
-    const refusal = error instanceof StoreError ? refusalOf(error) : null;
+    const refusal = isStoreError(error) ? refusalOf(error) : null;
     if (refusal === null) throw error;
     return refusal;
   }
@@ -268,7 +267,7 @@ async function readAt(
   try {
     for await (const batch of batches) events.push(...eventsOf(batch, maxDataBytes));
   } catch (error) {
-    if (!(error instanceof StoreError && error.code === 'STREAM_NOT_FOUND')) throw error;
+    if (!isStoreError(error) || error.code !== 'STREAM_NOT_FOUND') throw error;
   }
   if (direction === 'backwards') events.reverse();
   const place = stream === null ? 'position' : 'revision';

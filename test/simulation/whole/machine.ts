@@ -85,7 +85,7 @@ export class WholeMachine {
 
   newIdentity(): Identity {
     const id = this.#generation * 100 + this.number;
-    return { memberId: id, logId: id, clusterId: null };
+    return { memberId: id, logId: id, clusterId: this.beginning.kind === 'alone' ? 'cluster' : null };
   }
 
   identified(memberId: number): void {

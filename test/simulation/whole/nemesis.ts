@@ -3,7 +3,7 @@
  * survive. Must not know what is checked.
  */
 import type { ClusterAdmin } from '../../../src/cluster/cluster-admin.ts';
-import { StoreError } from '../../../src/domain/errors.ts';
+import { isStoreError, StoreError } from '../../../src/domain/errors.ts';
 import type { SeededRandom } from '../random.ts';
 import { Violation } from '../violation.ts';
 import type { WholeMachine } from './machine.ts';
@@ -216,7 +216,7 @@ export class WholeNemesis {
       (error: unknown) => {
         const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
         leader.note('operation failed', `${what}: ${text.split('\n')[0] ?? ''}`);
-        const refused = error instanceof StoreError && ['MEMBERSHIP_REFUSED', 'NOT_LEADER'].includes(error.code);
+        const refused = isStoreError(error) && ['MEMBERSHIP_REFUSED', 'NOT_LEADER'].includes(error.code);
         ended(refused && !/not possible/.test(text));
         if (error instanceof StoreError) return;
         this.#world.violated(new Violation('operations fail as they may', `${what} at ${leader.run}: ${text}`));

@@ -50,7 +50,9 @@ export interface WholeProfile {
   readonly readMicros: number;
   /** Wall clocks of machines are so far apart. */
   readonly skewMicros: number;
-  /** Virtual time of the first phase, in which faults happen. */
+  /** When faults begin: at once, so that they meet the founding of the cluster, or later. */
+  readonly calmMicros: number;
+  /** Virtual time in which faults happen. */
   readonly phaseMicros: number;
   readonly faultMicros: number;
   readonly faults: Readonly<Record<WholeFault, number>>;
@@ -123,12 +125,13 @@ export function wholeProfileOf(seed: number): WholeProfile {
     applyMicros: pick(20, 1_000, 15_000),
     readMicros: pick(50, 2_000),
     skewMicros: pick(0, 5_000, 2_000_000),
+    calmMicros: pick(0, 700_000, 700_000, 1_000_000),
     phaseMicros: pick(1_500_000, 3_000_000, 5_000_000),
     faultMicros: pick(40_000, 120_000, 300_000),
     faults,
     clients: random.between(2, 6),
     subscribers: random.between(0, 3),
-    restMicros: pick(2_000, 10_000, 40_000),
+    restMicros: pick(1_000, 4_000, 20_000),
     streams: pick(1, 2, 4, 8),
     maxDataBytes: pick(8, 200, 1_500),
     groupsInFlight: pick(1, 2, 4),

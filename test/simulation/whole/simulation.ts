@@ -66,7 +66,9 @@ class WholeSimulation implements WholeWorld {
     process.on('unhandledRejection', unhandled);
     for (let i = 0; i < this.profile.voters; i++) this.#newMachine(true);
     this.#clients.start();
-    this.#nemesis.start();
+    this.scheduler.after(this.profile.calmMicros, () => {
+      this.#nemesis.start();
+    });
     this.#subscribe();
     const limit = this.#options.maxEvents ?? Infinity;
     const over = (): boolean => this.#violation !== null || this.#done || this.scheduler.events >= limit;
@@ -114,7 +116,7 @@ class WholeSimulation implements WholeWorld {
   #afterEvent(): void {
     const { now } = this.scheduler;
     if (this.#peaceEnds === Infinity) {
-      if (now >= this.profile.phaseMicros) this.#makePeace();
+      if (now >= this.profile.calmMicros + this.profile.phaseMicros) this.#makePeace();
       return;
     }
     if (this.#done || this.#judging) return;
@@ -175,7 +177,7 @@ class WholeSimulation implements WholeWorld {
 
   /** What is missing to the end, or null. */
   #waitingFor(): string | null {
-    if (this.#clients.busy > 0) return 'clients have not ended';
+    if (this.#clients.busy > 0) return `clients have not ended; ${this.#describe()}`;
     if (this.#probed < 0) return `no append is acknowledged; ${this.#describe()}`;
     const leader = [...this.machines.values()].find(({ leads }) => leads);
     const status = leader?.process?.node?.admin.status();

@@ -34,7 +34,7 @@ describe(`chaos, CHAOS_SEED=${seed}`, () => {
   it.for([
     { nodes: '1', minutes: '0.2' },
     { nodes: '3', minutes: '0.6' },
-  ])('survives with $nodes nodes', { timeout: 400_000 }, async ({ nodes, minutes }) => {
+  ])('survives with $nodes nodes', { timeout: 900_000 }, async ({ nodes, minutes }) => {
     const directory = mkdtempSync(join(tmpdir(), 'graveyar-chaos-'));
     try {
       const { code, output } = await runChaos(directory, '--nodes', nodes, '--minutes', minutes);

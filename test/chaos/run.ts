@@ -42,7 +42,7 @@ export interface RunReport {
 }
 
 const START_MILLIS = 60_000;
-const RECOVERY_MILLIS = 90_000;
+const RECOVERY_MILLIS = 120_000;
 const MiB = 1024 * 1024;
 /** Small, so that segments rotate, the log is cut, and a member that was away needs a snapshot. */
 const FLAGS = ['--segment-size', '1MiB', '--log-size', '1MiB'];

@@ -6,7 +6,7 @@ import type { StoreUnderTest } from '../store-under-test.ts';
 import { pause } from '../within.ts';
 import type { Fault } from './fault.ts';
 
-const CHANGE_MILLIS = 60_000;
+const CHANGE_MILLIS = 120_000;
 const hasPeers = ({ members }: StoreUnderTest): boolean => members.length >= 3;
 
 export const membershipFaults: readonly Fault[] = [

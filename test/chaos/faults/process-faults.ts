@@ -3,7 +3,7 @@ import { within } from '../within.ts';
 import { always } from './fault.ts';
 import type { Fault } from './fault.ts';
 
-const RESTART_MILLIS = 30_000;
+const RESTART_MILLIS = 90_000;
 
 export const processFaults: readonly Fault[] = [
   {

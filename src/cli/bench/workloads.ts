@@ -30,7 +30,7 @@ export interface Workload {
 const STREAMS = 1000;
 const SESSION_IN_FLIGHT = 1024;
 const BATCH_EVENTS = 100;
-const BATCHES_IN_FLIGHT = 32;
+const BATCHES_IN_FLIGHT = 128;
 /** The stream that `batches` fills for `read-stream`, besides others. */
 const LONG_STREAM = 'bench-long';
 

@@ -29,13 +29,17 @@ class Load {
     await Promise.all(this.#clients);
   }
 
+  #isStopping(): boolean {
+    return this.#stopping;
+  }
+
   async #run(streamId: string, random: () => number): Promise<void> {
     let revision = -1;
     while (!this.#stopping) {
       const id = this.#next++;
       const expected = random() < 0.5 ? ANY : revision < 0 ? NO_STREAM : at(revision);
       let answered = false;
-      while (!answered && !this.#stopping) {
+      while (!answered && !this.#isStopping()) {
         const members = [...this.#cluster.members.values()];
         const member = members[Math.floor(random() * members.length)];
         await new Promise((resolve) => setTimeout(resolve, 1));

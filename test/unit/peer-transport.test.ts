@@ -309,6 +309,7 @@ describe('snapshots', () => {
     await outcome;
     await eventually('the receiver to hear of it', () => b.transfers.length > 0);
     release();
-    expect(b.transfers).toEqual(['the sender went away']);
+    // The end of what was sent and the cancellation race each other; either ends the transfer, and nothing completes it.
+    expect(b.transfers).toEqual([expect.stringMatching(/^(the sender went away|end: is missing)/) as string]);
   });
 });

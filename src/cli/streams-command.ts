@@ -52,16 +52,23 @@ async function streams(flags: StreamsFlags, terminal: Terminal): Promise<void> {
     await write(stdout, `${renderTable(columns, rows)}\n`);
     rows = [];
   };
-  await withClient(flags, terminal, async (client) => {
-    if (limit === 0) return;
-    for await (const found of client.listStreams({ prefix: flags.prefix, pageSize: Math.min(PAGE, limit), signal })) {
+  const cut = await withClient(flags, terminal, async (client) => {
+    if (limit === 0) return false;
+    for await (const found of client.listStreams({
+      prefix: flags.prefix,
+      pageSize: Math.min(PAGE, limit + 1),
+      signal,
+    })) {
+      if (count === limit) return true;
+      count++;
       const { streamId, lastRevision, firstPosition, lastPosition } = found;
       if (flags.json === true) await writeJson(stdout, { stream: streamId, lastRevision, firstPosition, lastPosition });
       else rows.push([oneLine(streamId, 80), grouped(lastRevision + 1), grouped(firstPosition), grouped(lastPosition)]);
       if (rows.length === PAGE) await flush();
-      if (++count >= limit) break;
     }
+    return false;
   });
   if (rows.length > 0) await flush();
+  if (cut) await write(terminal.stderr, 'there are more streams: --all lists them\n');
   if (count === 0 && flags.json !== true) await write(terminal.stderr, 'no streams\n');
 }

@@ -54,6 +54,18 @@ describe('data from standard input', () => {
   });
 });
 
+describe('a list that is cut short', () => {
+  it('says so, and only then', async () => {
+    for (const stream of ['cut-1', 'cut-2']) await graveyar(['append', stream, '--type', 't']);
+    const cut = await graveyar(['streams', '--prefix', 'cut-', '--limit', '1', '--json']);
+    expect([cut.stdout.split('\n').length, cut.stderr]).toEqual([2, 'there are more streams: --all lists them\n']);
+    for (const more of [['--limit', '2'], ['--all'], []]) {
+      const whole = await graveyar(['streams', '--prefix', 'cut-', '--json', ...more]);
+      expect([whole.stdout.split('\n').length, whole.stderr]).toEqual([3, '']);
+    }
+  });
+});
+
 describe('flags that would be ignored', () => {
   it.each([
     [['append', 's', '--data', '1'], '--data is for one event, which needs --type'],

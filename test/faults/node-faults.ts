@@ -48,14 +48,6 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     caughtBy: whole(100),
   },
   {
-    name: 'decided-on-a-lost-group',
-    mistake: 'what was decided on top of a group that did not commit is committed all the same',
-    file: 'src/cluster/replicated-store.ts',
-    find: 'if (this.#broken || !fits || ',
-    replace: 'if (',
-    caughtBy: whole(600),
-  },
-  {
     name: 'responses-before-sync',
     mistake: 'the driver releases the responses of a task before its entries are durable',
     file: 'src/cluster/append-tasks.ts',
@@ -90,16 +82,6 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     caughtBy: whole(60),
   },
   {
-    name: 'reader-joins-older-round',
-    mistake: 'a read that comes during a round of ReadIndex is answered by that round',
-    file: 'src/cluster/read-rounds.ts',
-    find: '    const readers = this.#reading;\n',
-    replace: `    const readers = new Set([...this.#reading, ...this.#waiting]);
-    this.#waiting = new Set();
-`,
-    caughtBy: whole(1_000),
-  },
-  {
     name: 'at-least-not-waited-for',
     mistake: 'a read at a position does not wait until the member has it',
     file: 'src/pipeline/read/consistency.ts',
@@ -118,17 +100,6 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     await this.#keyValue.write((batch) => {
       const heads`,
     caughtBy: whole(100),
-  },
-  {
-    name: 'data-apart-from-applied-index',
-    mistake: 'the applied index is written after the data that it stands for, so that entries are applied again',
-    file: 'src/storage/event-state/event-state.ts',
-    find: '      batch.put(metaKeys.applied, encodeApplied(applied));\n    });',
-    replace: `    });
-    await this.#keyValue.write((batch) => {
-      batch.put(metaKeys.applied, encodeApplied(applied));
-    });`,
-    caughtBy: whole(300),
   },
   {
     name: 'configuration-not-kept',

@@ -31,7 +31,10 @@ export class Subscriber {
   /** Begins at some machine after a while, and again whenever that has ended. */
   start(): void {
     this.#world.scheduler.after(this.#random.between(1_000, 100_000), () => {
-      const machine = this.#random.pick([...this.#world.machines.values()].filter(({ serving }) => serving));
+      const serving = [...this.#world.machines.values()].filter((one) => one.serving);
+      const leaders = serving.filter(({ leads }) => leads);
+      // Members that were removed stay where they are: whoever only met those would never come to the end.
+      const machine = this.#random.pick(this.#random.chance(0.3) && leaders.length > 0 ? leaders : serving);
       const process = machine?.process ?? null;
       if (machine === undefined || process === null) {
         this.start();
@@ -42,11 +45,13 @@ export class Subscriber {
   }
 
   #follow(machine: WholeMachine, process: NodeProcess): void {
+    machine.note('subscriber', `${this.name} from ${this.next}`);
     const over = new AbortController();
     let ended = false;
     const end = (): void => {
       if (ended) return;
       ended = true;
+      machine.note('subscriber leaves', `${this.name} at ${this.next}`);
       forget();
       this.start();
     };

@@ -14,6 +14,7 @@ import { startMembers } from '../three-members.ts';
 import { startEtcd } from './etcd.ts';
 import { loadEtcd } from './h2load.ts';
 import { measureSession } from './our-batches.ts';
+import { measurePostgres } from './postgres.ts';
 import { etcdPut, ourAppend } from './prepared-requests.ts';
 import { measureCalls } from './raw-http2.ts';
 import type { Load, PreparedCall } from './raw-http2.ts';
@@ -107,8 +108,24 @@ async function compare(): Promise<void> {
       perSecond: { ours: rate, etcd: puts, ratio: ratio(rate, puts) },
     });
   }
+  await compareWithPostgres(ours);
   const check = median(checks);
   print({ check: 'etcd by h2load against etcd by our generator', h2load: check, own: puts, ratio: ratio(check, puts) });
+}
+
+async function compareWithPostgres(ours: readonly Round[]): Promise<void> {
+  const rates = await measurePostgres([1, 64], millis / 1000);
+  if (rates === null) {
+    console.error('PostgreSQL is not installed: left out');
+    return;
+  }
+  for (const [inFlight, { perSecond: rate, meanMillis: mean }] of rates) {
+    const own = middle(ours, IN_FLIGHT.indexOf(inFlight));
+    const perSecond = { ours: own.perSecond, postgres: rate, ratio: ratio(own.perSecond, rate) };
+    const meanMillis = { ours: own.meanMillis, postgres: mean, ratio: ratio(mean, own.meanMillis) };
+    const what = 'unary append on three members against insert on one server';
+    print({ peer: 'PostgreSQL', what, inFlight, perSecond, meanMillis });
+  }
 }
 
 async function measure(address: string, call: PreparedCall): Promise<Round> {

@@ -9,7 +9,14 @@ import { FAULTS } from './table.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 /** One of each kind, and quick to catch. */
-const SAMPLE = ['commit-older-term-by-count', 'configuration-kept-over-snapshot', 'group-not-synced', 'hint-ignored'];
+const SAMPLE = [
+  'commit-older-term-by-count',
+  'configuration-kept-over-snapshot',
+  'group-not-synced',
+  'hint-ignored',
+  'in-flight-duplicate-unseen',
+  'read-does-not-wait-for-apply',
+];
 
 describe('scenarios', () => {
   for (const [name, scenario] of Object.entries(SCENARIOS)) {

@@ -118,12 +118,12 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     caughtBy: whole(200),
   },
   {
-    name: 'snapshot-lacks-event-ids',
-    mistake: 'records that come with a snapshot are not entered into the index of event ids',
+    name: 'snapshot-lacks-stream-heads',
+    mistake: 'records that come with a snapshot do not move the heads of their streams',
     file: 'src/storage/event-state/event-state.ts',
-    find: 'eventIds.write(batch);',
-    replace: 'if (next.index !== this.#applied.index) eventIds.write(batch);',
-    caughtBy: whole(600),
+    find: 'writeHeads(batch, heads);',
+    replace: 'if (next.index !== this.#applied.index) writeHeads(batch, heads);',
+    caughtBy: whole(200),
   },
   {
     name: 'snapshot-records-not-flushed',

@@ -220,7 +220,8 @@ describe('reads, against a naive filter over the log', () => {
           expect(positions).toEqual(
             expected.filter((event) => compiled === null || matchesFilter(compiled, event)).map((e) => e.position),
           );
-          if (expected.length > 0 && filter?.kind !== 'query') expect(looked).toBe(nth(expected, expected.length - 1).position);
+          if (expected.length > 0 && filter?.kind !== 'query')
+            expect(looked).toBe(nth(expected, expected.length - 1).position);
         },
       ),
       { numRuns: 200 },

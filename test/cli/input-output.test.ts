@@ -1,6 +1,6 @@
 // What a command takes in and gives out at its edges: bytes that are no text, flags that do not go together, an interruption, a
 // full disk.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -141,5 +141,45 @@ describe('an output that cannot be written', () => {
     const file = join(scratch, 'there');
     writeFileSync(file, '');
     expect((await graveyar(['export', file])).code).toBe(2);
+  });
+});
+
+describe('a file that export is to go on with', () => {
+  it.each([
+    ['no newline at all', 'my notes'],
+    ['one line of JSON without a newline', '{"stream":"s","type":"t","position":0,"revision":0}'],
+    ['lines of something else', 'one\ntwo\nthree'],
+    ['events that were never exported', '{"stream":"s","type":"t"}\n{"stream":"s"'],
+    ['JSON with a position', '{"position":3}\n'],
+  ])('is left as it is when it has %s', async (_, contents) => {
+    const file = join(scratch, 'not-an-export');
+    writeFileSync(file, contents);
+    const refused = await graveyar(['export', file, '--resume']);
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(/^graveyar: --resume: the file is not an export that was interrupted: [^\n]*\n$/);
+    expect(readFileSync(file, 'utf8')).toBe(contents);
+  });
+
+  it('is left as it is when something else follows its lines', async () => {
+    await graveyar(['append', 'resumed', '--type', 't']);
+    const file = join(scratch, 'export-and-more');
+    expect((await graveyar(['export', file])).code).toBe(0);
+    const exported = readFileSync(file, 'utf8');
+    writeFileSync(file, `${exported}my notes`);
+    expect((await graveyar(['export', file, '--resume'])).code).toBe(2);
+    expect(readFileSync(file, 'utf8')).toBe(`${exported}my notes`);
+  });
+
+  it('loses its torn last line only, and may be empty', { timeout: 120_000 }, async () => {
+    for (const type of ['t', 'u']) await graveyar(['append', 'resumed', '--type', type]);
+    const file = join(scratch, 'torn');
+    expect((await graveyar(['export', file, '--stream-prefix', 'resumed'])).code).toBe(0);
+    const exported = readFileSync(file, 'utf8');
+    const last = exported.lastIndexOf('\n', exported.length - 2) + 1;
+    for (const end of [exported.length, exported.length - 1, last + 20, last + 1, last, 0]) {
+      writeFileSync(file, exported.slice(0, end));
+      expect((await graveyar(['export', file, '--stream-prefix', 'resumed', '--resume'])).code).toBe(0);
+      expect(readFileSync(file, 'utf8')).toBe(exported);
+    }
   });
 });

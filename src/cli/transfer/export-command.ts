@@ -2,12 +2,12 @@
  * `graveyar export`: events as lines of JSON, to a file or to standard output, in the order of the store.
  */
 import { createWriteStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, truncate } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
 import type { Filter, GraveyarClient } from '../../client/index.ts';
-import { formatEventLine } from '../event-line.ts';
+import { formatEventLine, parseEventLine } from '../event-line.ts';
 import { EXIT } from '../exit-code.ts';
 import { CommandFailure } from '../failure.ts';
 import { addFilterFlags, filterOf } from '../filter-flags.ts';
@@ -19,15 +19,19 @@ import { grouped } from '../table.ts';
 import { write } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
 import { lastCompleteLine } from './last-line.ts';
+import type { LastLine } from './last-line.ts';
 
 interface ExportFlags extends ServerFlags, FilterFlags {
   readonly from?: number;
   readonly resume?: boolean;
 }
 
+/** How every line that export writes begins. */
+const LINE_START = '{"stream":';
+
 const HELP = `
 Writes one JSON object a line, in the form that \`graveyar import\` takes and in the order of positions. With --resume, an
-export to a file that was interrupted goes on after its last complete line.
+export to a file that was interrupted goes on after its last complete line; a file that is not an export is refused.
 
 Examples:
   graveyar export events.ndjson
@@ -113,8 +117,11 @@ async function openOutput(
   try {
     if (flags.resume === true) {
       const end = await lastCompleteLine(file);
-      if (end !== null)
-        return { output: createWriteStream(file, { flags: 'r+', start: end.offset }), from: next(end.line) };
+      if (end !== null) {
+        const position = next(end);
+        await truncate(file, end.offset);
+        return { output: createWriteStream(file, { flags: 'r+', start: end.offset }), from: position };
+      }
     }
     const handle = await open(file, flags.resume === true ? 'w' : 'wx');
     return { output: handle.createWriteStream(), from };
@@ -124,12 +131,24 @@ async function openOutput(
   }
 }
 
-/** The position after that of an exported line. */
-function next(line: string): number {
-  const { position } = JSON.parse(line) as { position?: unknown };
-  if (typeof position === 'number' && Number.isSafeInteger(position)) return position + 1;
+/** The position after that of the last exported line. Throws for the end of a file that export did not write. */
+function next({ line, torn }: LastLine): number {
+  const position = line === null ? null : positionOfLine(line);
+  if (position !== null && (torn.startsWith(LINE_START) || LINE_START.startsWith(torn))) return position + 1;
+  const what = line === null ? 'it has no complete line' : 'it does not end in a line that export wrote';
   throw new CommandFailure(
-    '--resume: the last line of the file has no "position"; export wrote no such file',
+    `--resume: the file is not an export that was interrupted: ${what}; it is left as it is`,
     EXIT.usage,
   );
+}
+
+/** Null for a line that is not of an export. */
+function positionOfLine(line: string): number | null {
+  try {
+    parseEventLine(line, 1);
+    const { position, revision } = JSON.parse(line) as { position?: unknown; revision?: unknown };
+    return Number.isSafeInteger(position) && Number.isSafeInteger(revision) ? (position as number) : null;
+  } catch {
+    return null;
+  }
 }

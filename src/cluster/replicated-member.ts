@@ -134,15 +134,21 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
 
   async handOver(millis: number): Promise<void> {
     const { voters } = this.#driver.configuration.confState;
-    if (!this.#driver.leading || millis <= 0 || voters.length === 1) return;
+    const leading = (): boolean => this.#driver.leading;
+    if (!leading() || millis <= 0 || voters.length === 1) return;
     const over = new AbortController();
     const cancel = this.#parts.clock.setTimer(millis, () => {
       over.abort();
     });
     try {
+      // One that leads but does not decide is about to, or is handing over already, or leads no more in a moment.
+      const decides = (): boolean | null => this.#leadership.hint.self || (leading() ? null : false);
+      if (!(await this.#leadership.until(decides, over.signal))) return;
       await this.admin.transferLeadership(null, over.signal);
       this.#parts.logger.info('leadership handed over', { leaderId: this.#driver.leaderId });
     } catch (error) {
+      // Lost meanwhile: there is nothing to hand over.
+      if (!leading()) return;
       const reason = error instanceof Error ? error.message : String(error);
       this.#parts.logger.warn('leadership was not handed over', { reason });
     } finally {

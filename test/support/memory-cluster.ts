@@ -8,6 +8,8 @@ import { isStoreError } from '../../src/domain/errors.ts';
 import type { AppendResult } from '../../src/domain/append.ts';
 import type { Clock } from '../../src/lib/clock.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
+import { silentLogger } from '../../src/telemetry/logger.ts';
 import { AppendPipeline } from '../../src/pipeline/append/append-pipeline.ts';
 import { append } from './events.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -30,11 +32,14 @@ export class MemoryCluster {
   /** How far a member's wall clock is ahead of the machine's, in microseconds, by name. For members opened later. */
   readonly skews = new Map<string, number>();
   readonly #settings: Partial<DriverSettings>;
+  readonly #logger: Logger;
   readonly #disks = new Map<string, MemoryDisk>();
   #disksMade = 0;
 
-  constructor(settings: Partial<DriverSettings> = {}) {
+  /** All members write to `logger`. */
+  constructor(settings: Partial<DriverSettings> = {}, logger: Logger = silentLogger) {
     this.#settings = { ...FAST, ...settings };
+    this.#logger = logger;
   }
 
   /** Starts members that know each other as first members, and waits until one leads. */
@@ -69,6 +74,7 @@ export class MemoryCluster {
       clientAddress: `${name}:client`,
       transport: this.network.transport(name),
       settings: this.#settings,
+      logger: this.#logger,
     });
     const member = { name, disk, node, pipeline: new AppendPipeline(node.store, { clock: this.#clock(name) }) };
     this.members.set(name, member);

@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { isStoreError } from '../../src/domain/errors.ts';
 import { delay, systemClock } from '../../src/lib/clock.ts';
+import { silentLogger } from '../../src/telemetry/logger.ts';
 import { ANY, append, at, eventId, part, proposed } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { MemoryDisk } from '../support/memory-disk.ts';
@@ -177,6 +178,21 @@ describe('three members', () => {
     await Promise.all(appends);
     expect((await cluster.leader()).name).not.toBe(old.name);
     expect(new Set(await cluster.contents((await cluster.leader()).name)).size).toBe(50);
+  });
+});
+
+describe('handing leadership over', () => {
+  it('is nothing to warn of for a member that is handing over already, or does not lead', async () => {
+    const warnings: string[] = [];
+    cluster = new MemoryCluster({}, { ...silentLogger, warn: (message) => warnings.push(message) });
+    await Promise.all(NAMES.map((name) => cluster.open(name, cluster.initial(NAMES))));
+    const old = await cluster.leader();
+    const transferred = old.node.admin.transferLeadership(null, SIGNAL);
+    await old.node.handOver(2000);
+    await transferred;
+    await cluster.leader([old.name]);
+    await old.node.handOver(2000);
+    expect(warnings).toEqual([]);
   });
 });
 

@@ -1,15 +1,23 @@
 // Servers that lead or do not lead, as their administration says: what is passed on, what is refused, and what the SDK makes of it.
 import { Metadata, status } from '@grpc/grpc-js';
+import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { errorFromFailure } from '../../src/client/error-from-status.ts';
 import { appendMessage } from '../../src/client/new-event.ts';
 import { GraveyarClient } from '../../src/client/index.ts';
 import type { ClusterAdmin, LeaderHint } from '../../src/cluster/cluster-admin.ts';
 import { StoreError } from '../../src/domain/errors.ts';
-import { AppendEventRequest, AppendEventResponse } from '../../src/grpc/gen/graveyar/v1/event_store.ts';
+import {
+  AppendEventRequest,
+  AppendEventResponse,
+  AppendSessionRequest,
+  AppendSessionResponse,
+} from '../../src/grpc/gen/graveyar/v1/event_store.ts';
+import type { EventPipeline } from '../../src/pipeline/event-pipeline.ts';
 import { eventually } from '../support/eventually.ts';
 import { failure, startService } from '../support/grpc-service.ts';
 import type { GrpcService, RawClient, RawFailure } from '../support/grpc-service.ts';
-import { resultAt, scriptedPipeline } from '../support/scripted-pipeline.ts';
+import { holdingPipeline, resultAt, scriptedPipeline } from '../support/scripted-pipeline.ts';
 
 const running: GrpcService[] = [];
 const clients: GraveyarClient[] = [];
@@ -26,7 +34,8 @@ interface Server extends GrpcService {
   refusal: Error | null;
 }
 
-async function server(): Promise<Server> {
+/** Its appends go to `pipeline`, when that is given. */
+async function server(given?: EventPipeline): Promise<Server> {
   const state: { hint: LeaderHint; appends: number; refusal: Error | null } = {
     hint: { leaderId: null, endpoint: null, self: false },
     appends: 0,
@@ -51,11 +60,11 @@ async function server(): Promise<Server> {
     transferLeadership: notExpected,
     watch: notExpected,
   };
-  const append = (): Promise<ReturnType<typeof resultAt>[]> => {
+  const decide = (): Promise<ReturnType<typeof resultAt>[]> => {
     if (state.refusal !== null) return Promise.reject(state.refusal);
     return Promise.resolve([resultAt(state.appends++)]);
   };
-  const pipeline = scriptedPipeline({ append });
+  const pipeline = given ?? scriptedPipeline({ append: decide });
   const service = await startService({ pipeline, cluster: { admin, forwardTls: null } });
   running.push(service);
   return Object.assign(state, service);
@@ -67,7 +76,14 @@ function elect(leader: Server, ...others: Server[]): void {
   for (const other of others) other.hint = { ...leader.hint, self: false };
 }
 
-const request = Buffer.from(AppendEventRequest.encode(appendMessage('s', [{ type: 't' }])).finish());
+const append = appendMessage('s', [{ type: 't' }]);
+const request = Buffer.from(AppendEventRequest.encode(append).finish());
+
+/** A plain client's session: messages are bytes. */
+function sessionOf(raw: RawClient): ClientDuplexStream<Buffer, Buffer> {
+  const same = (bytes: Buffer): Buffer => bytes;
+  return raw.client.makeBidiStreamRequest('/graveyar.v1.EventStore/AppendSession', same, same, new Metadata());
+}
 
 /** A plain client's append with metadata. */
 function appendWith(raw: RawClient, values: Record<string, string>, millis = 10_000): Promise<Buffer | RawFailure> {
@@ -176,14 +192,9 @@ describe('an append at a member that does not lead', () => {
     const [a, b] = [await server(), await server()];
     elect(a, b);
     // Without the redirect of the SDK: the leader is out of its reach, as far as it knows.
-    const raw = b.raw();
-    const same = (bytes: Buffer): Buffer => bytes;
-    const call = raw.client.makeBidiStreamRequest('/graveyar.v1.EventStore/AppendSession', same, same, new Metadata());
-    const { AppendSessionRequest, AppendSessionResponse } =
-      await import('../../src/grpc/gen/graveyar/v1/event_store.ts');
+    const call = sessionOf(b.raw());
     const count = 200;
     for (let at = 1; at <= count; at++) {
-      const append = appendMessage('s', [{ type: 't' }]);
       call.write(Buffer.from(AppendSessionRequest.encode({ correlationId: at, append }).finish()));
     }
     call.end();
@@ -195,6 +206,66 @@ describe('an append at a member that does not lead', () => {
     }
     expect(answers).toEqual(Array.from({ length: count }, (_, at) => at + 1));
     expect([a.appends, b.appends]).toEqual([count, 0]);
+  });
+});
+
+describe('a session at a member that does not lead', () => {
+  it.each([
+    new StoreError('OUTCOME_UNKNOWN', 'nobody can tell', { reason: 'test' }),
+    new StoreError('NOT_LEADER', 'not here any more', { leaderId: '9', endpoint: 'elsewhere:4000' }),
+    new StoreError('NOT_SERVING', 'closing', { reason: 'test' }),
+  ])('gets the answers and the end that the leader gave it: $code', async (error) => {
+    const { pipeline, held } = holdingPipeline();
+    const [a, b] = [await server(pipeline), await server()];
+    elect(a, b);
+    const call = sessionOf(b.raw());
+    const answers: AppendSessionResponse[] = [];
+    call.on('data', (bytes: Buffer) => answers.push(AppendSessionResponse.decode(bytes)));
+    const ended = new Promise<RawFailure | null>((resolve) => {
+      call.on('error', (failed: ServiceError) => resolve(failure(failed)));
+      call.on('end', () => resolve(null));
+    });
+    for (const correlationId of [1, 2, 3]) {
+      call.write(Buffer.from(AppendSessionRequest.encode({ correlationId, append }).finish()));
+    }
+    await eventually('all to arrive', () => held.length === 3);
+    held[0]?.succeed(0);
+    held[1]?.fail(error);
+    await eventually('the rest to be called off', () => held[2]?.signal.aborted === true);
+    held[2]?.fail(new StoreError('CANCELLED', 'called off', { reason: 'test' }));
+    expect(await ended).toMatchObject({ details: error.message, info: { code: error.code } });
+    const outcomes = answers.map(({ correlationId, result }) => [
+      correlationId,
+      result?.$case === 'failure' ? errorFromFailure(result.failure) : result?.$case,
+    ]);
+    expect(outcomes).toMatchObject([
+      [1, 'success'],
+      [2, { code: error.code, message: error.message }],
+      [3, { code: 'NOT_SERVING' }],
+    ]);
+    await eventually('nothing to be left', () => a.server.liveCalls === 0 && b.server.liveCalls === 0);
+  });
+
+  it('keeps the order of an SDK session that goes on after it', async () => {
+    const { pipeline, held } = holdingPipeline();
+    const [a, b] = [await server(pipeline), await server()];
+    elect(a, b);
+    // The leader cannot be reached from where the client is: its session is relayed.
+    const gone = await server();
+    await gone.stop();
+    b.hint = { leaderId: 1, endpoint: gone.address, self: false };
+    const session = sdk({ deadlineMillis: 60_000 }, b).session();
+    const results = Promise.all(['x', 'y'].map((stream) => session.append(stream, [{ type: 't' }])));
+    setTimeout(() => {
+      elect(a, b);
+    }, 1_500);
+    await eventually('both to arrive', () => held.length === 2);
+    held[0]?.fail(new StoreError('OUTCOME_UNKNOWN', 'nobody can tell', { reason: 'test' }));
+    await eventually('both to arrive again', () => held.length === 4);
+    held[2]?.succeed(0);
+    held[3]?.succeed(1);
+    expect(await results).toEqual([resultAt(0), resultAt(1)]);
+    expect(held.map(({ append: { streams } }) => streams[0]?.streamId)).toEqual(['x', 'y', 'x', 'y']);
   });
 });
 

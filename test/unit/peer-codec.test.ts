@@ -151,8 +151,12 @@ describe('the codec of Raft messages', () => {
     expect(refusal(() => readMessages(encode([bad]), 7, 9))).toContain(field);
   });
 
-  it('takes a leadership transfer that is passed on for somebody else', () => {
-    const passedOn = sample({ type: MessageType.MsgTransferLeader, from: 8, entries: [] });
+  it.each([
+    ['a leadership transfer', MessageType.MsgTransferLeader],
+    ['a request to read', MessageType.MsgReadIndex],
+    ['a proposal', MessageType.MsgProp],
+  ])('takes %s that is passed on for somebody else', (_, type) => {
+    const passedOn = sample({ type, from: 8, entries: [] });
     expect(readMessages(encode([passedOn]), 7, 9)).toHaveLength(1);
   });
 

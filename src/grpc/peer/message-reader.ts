@@ -102,13 +102,21 @@ function skip(reader: RequestReader, tag: number): void {
   reader.skip(tag & 7, tag >>> 3);
 }
 
+/**
+ * Requests that a follower passes on to the leader as they came: from whoever asked, or, for a leadership transfer, from whom it
+ * is for.
+ */
+const mayBePassedOn: ReadonlySet<number> = new Set([
+  MessageType.MsgProp,
+  MessageType.MsgReadIndex,
+  MessageType.MsgTransferLeader,
+]);
+
 function check(message: Message, from: number, to: number): void {
   const { type, entries } = message;
   if (!knownTypes.has(type)) throw invalidArgument('messages.type', `is ${type}, which is no type of message`);
   if (isLocalMessage(type)) throw invalidArgument('messages.type', `is ${type}, which a member sends only to itself`);
-  // A leadership transfer that is passed on to the leader names whom it is for in place of who passes it on.
-  const passedOn = type === MessageType.MsgTransferLeader;
-  if (message.from !== from && !passedOn)
+  if (message.from !== from && !mayBePassedOn.has(type))
     throw invalidArgument('messages.from', `is ${message.from}`, `the sender, ${from}`);
   if (message.to !== to) throw invalidArgument('messages.to', `is ${message.to}`, `this member, ${to}`);
   if ((type === MessageType.MsgSnap) !== (message.snapshot !== null)) {

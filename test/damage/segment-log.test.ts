@@ -2,7 +2,6 @@
 import fs from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { setImmediate } from 'node:timers/promises';
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 
@@ -11,6 +10,7 @@ import { nodeFileSystem } from '../../src/storage/node-file-system.ts';
 import { inspectSegmentLog } from '../../src/storage/segment-log/inspect.ts';
 import { SEGMENT_HEADER_BYTES } from '../../src/storage/segment-log/segment-header.ts';
 import { SegmentLog } from '../../src/storage/segment-log/segment-log.ts';
+import { eventually } from '../support/eventually.ts';
 import { seededRandom } from '../support/memory-file-system.ts';
 
 const LOG_ID = 11;
@@ -170,11 +170,14 @@ describe('damaged segment log', () => {
     const offsets: number[] = [];
     for (const text of texts) {
       const { offsets: own } = await log.append([[Buffer.from(text)]]);
-      offsets.push(own[0] ?? 0);
-      // In the next turn the log is idle, and takes a mark; the next group goes behind it.
-      await setImmediate();
-      log.confirm();
-      await setImmediate();
+      const offset = own[0] ?? 0;
+      offsets.push(offset);
+      // An idle log takes a mark behind the group; the next group goes behind it.
+      await eventually('the mark', () => {
+        log.confirm();
+        const behind = fs.readFileSync(`${directory}/0000000001.segment`).subarray(offset + 64, offset + 64 + 24);
+        return behind.some((byte) => byte !== 0);
+      });
     }
     const image = save();
     await log.close();

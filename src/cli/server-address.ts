@@ -14,10 +14,13 @@ import type { Terminal } from './terminal.ts';
 export interface ServerFlags {
   readonly address?: string;
   readonly tlsCa?: string;
-  readonly timeout: number;
+  readonly timeout?: number;
 }
 
 const DEFAULT_ADDRESS = '127.0.0.1:4000';
+
+/** Whoever mistyped an address need not wait for longer; who waits for a server to start says so with --timeout. */
+const CONNECT_MILLIS = 3_000;
 
 /** The flag that says where the server is. */
 export function addressFlag(): Option {
@@ -31,9 +34,10 @@ export function addServerFlags(command: Command): Command {
     .addOption(addressFlag())
     .option('--tls-ca <path>', 'PEM file of the authority that signed the certificate; turns TLS on')
     .addOption(
-      new Option('--timeout <duration>', 'how long one call may take with its retries')
-        .argParser(durationArgument)
-        .default(30_000, '30s'),
+      new Option(
+        '--timeout <duration>',
+        'how long one call may take with its retries (default: 30s, but 3s when no server can be reached)',
+      ).argParser(durationArgument),
     );
 }
 
@@ -45,7 +49,7 @@ export async function withClient<T>(
 ): Promise<T> {
   const addresses = (flags.address ?? terminal.environment['GRAVEYAR_ADDRESS'] ?? DEFAULT_ADDRESS).split(',');
   const client = new GraveyarClient(addresses, {
-    deadlineMillis: flags.timeout,
+    ...(flags.timeout === undefined ? { connectMillis: CONNECT_MILLIS } : { deadlineMillis: flags.timeout }),
     ...(flags.tlsCa === undefined ? {} : { tls: { ca: readPem(flags.tlsCa) } }),
   });
   try {

@@ -9,7 +9,7 @@ import type { AppendResult } from '../domain/append.ts';
 import { AppendSessionResponse, EventStoreService } from '../grpc/gen/graveyar/v1/event_store.ts';
 import type { CancelTimer } from '../lib/clock.ts';
 import type { Caller, DuplexCall } from './caller.ts';
-import { isRedirect, isRetryable } from './caller.ts';
+import { isRedirect } from './caller.ts';
 import { errorFromFailure } from './error-from-status.ts';
 import { DeadlineExceededError, GraveyarError, OverloadedError, UnavailableError } from './errors.ts';
 import { encodeAppend } from './encode-append.ts';
@@ -46,6 +46,8 @@ export class AppendSession {
   #closed = false;
   /** Why every append fails from now on. */
   #broken: Error | null = null;
+  /** Why the last call ended, while nothing has succeeded since. */
+  #lastFailure: Error | null = null;
   #cancelSweep: CancelTimer | null = null;
   #wake: (() => void)[] = [];
 
@@ -141,6 +143,7 @@ export class AppendSession {
     if (result.$case === 'success') {
       this.#backoff.reset();
       this.#redirected = false;
+      this.#lastFailure = null;
       pending.succeed(result.success);
     } else {
       const error = errorFromFailure(result.failure);
@@ -161,7 +164,8 @@ export class AppendSession {
   /** The call ended. Repeats what has not been answered, if that may help. */
   #lost(error: Error): void {
     this.#call = null;
-    if (!isRetryable(error)) {
+    this.#lastFailure = error;
+    if (!this.#caller.mayTryAgain(error)) {
       this.#break(error);
       return;
     }
@@ -197,8 +201,9 @@ export class AppendSession {
   #sweepLater(): CancelTimer {
     return this.#caller.settings.clock.setTimer(sweepMillis, () => {
       this.#cancelSweep = null;
-      const error = (): Error => new DeadlineExceededError('no answer to the append within its deadline');
-      this.#queue.expire(this.#now(), error);
+      const cause = this.#lastFailure;
+      const message = `no answer to the append within its deadline${cause === null ? '' : `: ${cause.message}`}`;
+      this.#queue.expire(this.#now(), () => new DeadlineExceededError(message, cause === null ? {} : { cause }));
       this.#wakeWaiters();
       if (this.#queue.size > 0) this.#cancelSweep ??= this.#sweepLater();
     });

@@ -9,8 +9,9 @@ import { Metadata } from '@grpc/grpc-js';
 import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import type { CallOptions, ClientSettings } from './client-options.ts';
 import type { Endpoints, Purpose } from './endpoints.ts';
+import { connectFailure } from './connect-failure.ts';
 import { errorFromCall } from './error-from-status.ts';
-import { GraveyarError, NotLeaderError } from './errors.ts';
+import { DeadlineExceededError, GraveyarError, NotLeaderError } from './errors.ts';
 import { Backoff, pause } from './retry.ts';
 
 /** Asks a member that does not lead to name the leader instead of passing the call on, which costs a hop. */
@@ -18,11 +19,6 @@ const REQUIRE_LEADER = 'graveyar-require-leader';
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const nothing = (): void => undefined;
-
-/** True for an error after which the same call may be made again. */
-export function isRetryable(error: unknown): boolean {
-  return error instanceof GraveyarError && error.retryable;
-}
 
 /** True when the member that was asked has said where the leader is. */
 export function isRedirect(error: unknown): boolean {
@@ -58,12 +54,13 @@ export class Caller {
       signal?.throwIfAborted();
       const client = this.#endpoints.next(purpose);
       try {
-        return decode(await once(client, path, request, this.#metadata(purpose), deadline, signal));
+        const answer = await once(client, path, request, this.#metadata(purpose), deadline, signal);
+        this.#endpoints.answered(client);
+        return decode(answer);
       } catch (error) {
         signal?.throwIfAborted();
-        const failure = errorFromCall(error);
-        this.#endpoints.failed(client, failure);
-        if (!isRetryable(failure)) throw failure;
+        const failure = this.#failed(client, error);
+        if (!this.mayTryAgain(failure)) throw failure;
         // Who was sent to the leader goes there at once; sent on again, two members may disagree for a while.
         if (isRedirect(failure) && !redirected && this.#now() < deadline) {
           redirected = true;
@@ -95,12 +92,13 @@ export class Caller {
     };
     signal?.addEventListener('abort', cancel, { once: true });
     try {
-      for await (const message of call) yield message as Buffer;
+      for await (const message of call) {
+        this.#endpoints.answered(client);
+        yield message as Buffer;
+      }
     } catch (error) {
       signal?.throwIfAborted();
-      const failure = errorFromCall(error);
-      this.#endpoints.failed(client, failure);
-      throw failure;
+      throw this.#failed(client, error);
     } finally {
       signal?.removeEventListener('abort', cancel);
       call.cancel();
@@ -111,14 +109,26 @@ export class Caller {
   duplex(path: string): { readonly call: DuplexCall; readonly failed: (error: unknown) => Error } {
     const client = this.#endpoints.next('append');
     const call = client.makeBidiStreamRequest(path, identity, identity, this.#metadata('append'), {});
-    return {
-      call,
-      failed: (error) => {
-        const failure = errorFromCall(error);
-        this.#endpoints.failed(client, failure);
-        return failure;
-      },
-    };
+    call.once('data', () => {
+      this.#endpoints.answered(client);
+    });
+    return { call, failed: (error) => this.#failed(client, error) };
+  }
+
+  /** True for an error after which the same call may be made again, with a chance that it succeeds. */
+  mayTryAgain(error: unknown): boolean {
+    return error instanceof GraveyarError && error.retryable && !this.#endpoints.givenUp;
+  }
+
+  /** What the caller gets. Chooses the next endpoint. */
+  #failed(client: Client, error: unknown): Error {
+    const failure = errorFromCall(error);
+    const reason = connectFailure(error);
+    if (reason !== null) return this.#endpoints.unreachable(client, reason, failure);
+    // A deadline may pass without a word from anybody; all else has come over a connection.
+    if (!(failure instanceof DeadlineExceededError)) this.#endpoints.answered(client);
+    this.#endpoints.failed(client, failure);
+    return failure;
   }
 
   #metadata(purpose: Purpose): Metadata {

@@ -18,6 +18,11 @@ export interface ClientOptions {
   readonly tls?: ClientTls;
   /** How long a unary call may take with all its retries, in milliseconds, unless the call says otherwise. Default 30,000. */
   readonly deadlineMillis?: number;
+  /**
+   * How long calls are tried, in milliseconds from the first failure on, as long as none of the addresses could be connected to
+   * at all. Ends calls, reads and subscriptions with UnavailableError. Default: as after every other failure.
+   */
+  readonly connectMillis?: number;
   /** The first pause before a retry; it doubles, up to the longest, and each is a random part of that. Default 50. */
   readonly firstBackoffMillis?: number;
   /** Default 500: elections are short. */

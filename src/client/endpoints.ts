@@ -9,7 +9,8 @@ import { limits } from '../domain/limits.ts';
 import { defined } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ClientTls } from './client-options.ts';
-import { GraveyarError, NotLeaderError, UnavailableError } from './errors.ts';
+import { DeadlineExceededError, GraveyarError, NotLeaderError, UnavailableError } from './errors.ts';
+import { Reachability } from './reachability.ts';
 
 /** How much of a stream of answers is on its way before it was asked for, in bytes. The protocol's 64 KiB would be slow. */
 const flowControlWindow = 2 * 1024 * 1024;
@@ -45,12 +46,21 @@ const detourMillis = 30_000;
 /** What a call needs: the leader, or any member. */
 export type Purpose = 'append' | 'read';
 
+/** What connections are made with. */
+export interface EndpointOptions {
+  readonly tls: ClientTls | undefined;
+  readonly clock: Clock;
+  /** See ClientOptions. */
+  readonly connectMillis: number;
+}
+
 /** The connections of one client. */
 export class Endpoints {
   readonly #addresses: readonly string[];
   readonly #credentials: ChannelCredentials;
   readonly #clock: Clock;
   readonly #clients = new Map<string, Client>();
+  readonly #reachability: Reachability;
   /** Until when reads keep away, by address. */
   readonly #resting = new Map<string, number>();
   #current: string;
@@ -59,11 +69,12 @@ export class Endpoints {
   #closed = false;
 
   /** At least one address, `host:port`. */
-  constructor(addresses: readonly string[], tls: ClientTls | undefined, clock: Clock) {
+  constructor(addresses: readonly string[], { tls, clock, connectMillis }: EndpointOptions) {
     this.#addresses = addresses;
     this.#current = defined(addresses[0], 'an address');
     this.#credentials = tls === undefined ? credentials.createInsecure() : secure(tls);
     this.#clock = clock;
+    this.#reachability = new Reachability(clock, connectMillis);
   }
 
   /** The connection to call next. Throws CLOSED after {@link close}. */
@@ -75,6 +86,30 @@ export class Endpoints {
   /** Whether a member that does not lead should say so. Else it should pass appends on, as the leader is out of our reach. */
   get requiresLeader(): boolean {
     return this.#clock.monotonicMillis() >= this.#detourUntil;
+  }
+
+  /** Whether there is no use in trying further: nothing was ever reached, for as long as that is to be tried. */
+  get givenUp(): boolean {
+    return this.#reachability.givenUp;
+  }
+
+  /** `client` was answered. */
+  answered(client: Client): void {
+    this.#reachability.reached(this.#addressOf(client));
+  }
+
+  /** No connection could be made, for `reason`. Chooses who is next; gives `failure` in words that name the addresses. */
+  unreachable(client: Client, reason: string, failure: Error): Error {
+    const late = failure instanceof DeadlineExceededError;
+    if (late) this.#reachability.late(this.#addressOf(client), reason);
+    else this.#reachability.failed(this.#addressOf(client), reason);
+    const message = this.#reachability.message;
+    const options = { cause: failure.cause };
+    if (late) {
+      return new DeadlineExceededError(`no answer within the deadline: ${message}`, options);
+    }
+    this.failed(client, failure);
+    return new UnavailableError('UNAVAILABLE', message, options);
   }
 
   /** A call through `client` failed: chooses who is next. Does nothing when that was decided meanwhile. */
@@ -97,6 +132,12 @@ export class Endpoints {
     this.#closed = true;
     for (const client of this.#clients.values()) client.close();
     this.#clients.clear();
+  }
+
+  #addressOf(client: Client): string {
+    for (const [address, other] of this.#clients) if (other === client) return address;
+    // The connection of a stranger, closed meanwhile.
+    return 'a member';
   }
 
   #client(address: string): Client {

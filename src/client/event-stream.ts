@@ -3,7 +3,6 @@
  * went away in between.
  */
 import type { Caller } from './caller.ts';
-import { isRetryable } from './caller.ts';
 import type { CallOptions } from './client-options.ts';
 import { decodeEvents } from './recorded-event.ts';
 import type { RecordedEvent } from './recorded-event.ts';
@@ -59,7 +58,7 @@ export class EventStream implements AsyncIterable<RecordedEvent> {
         return;
       } catch (error) {
         const since = settings.clock.monotonicMillis() - progressAt;
-        if (!isRetryable(error) || since > settings.deadlineMillis) throw error;
+        if (!this.#caller.mayTryAgain(error) || since > settings.deadlineMillis) throw error;
         await backoff.wait(this.#options.signal);
       }
     }

@@ -80,7 +80,8 @@ export class GraveyarClient {
     const list = typeof addresses === 'string' ? [addresses] : [...addresses];
     if (list.length === 0) throw new InvalidArgumentError('a client needs an address', 'addresses', 'at least one');
     const clock = options.clock ?? systemClock;
-    this.#endpoints = new Endpoints(list, options.tls, clock);
+    const { tls, connectMillis = Infinity } = options;
+    this.#endpoints = new Endpoints(list, { tls, clock, connectMillis });
     this.#caller = new Caller(this.#endpoints, {
       deadlineMillis: options.deadlineMillis ?? 30_000,
       firstBackoffMillis: options.firstBackoffMillis ?? 50,

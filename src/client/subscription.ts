@@ -4,7 +4,6 @@
  * Invariant: `#target` always says where to go on after what the consumer has got.
  */
 import type { Caller } from './caller.ts';
-import { isRetryable } from './caller.ts';
 import { Backoff } from './retry.ts';
 import type { RecordedEvent } from './recorded-event.ts';
 import { decodeSubscriptionMessage, encodeSubscribe } from './subscription-requests.ts';
@@ -70,7 +69,7 @@ export class Subscription implements AsyncIterable<RecordedEvent> {
           backoff.reset();
         }
       } catch (error) {
-        if (!isRetryable(error)) throw error;
+        if (!this.#caller.mayTryAgain(error)) throw error;
       }
       await backoff.wait(signal);
     }

@@ -97,8 +97,9 @@ describe('append and read', () => {
     const unknown = await graveyar(['reed']);
     expect(unknown.code).toBe(2);
     expect(unknown.stderr).toContain('read');
-    const away = await graveyar(['streams', '--address', '127.0.0.1:1', '--timeout', '300ms']);
+    const away = await graveyar(['streams', '--address', '127.0.0.1:1', '--timeout', '2s']);
     expect(away.code).toBe(8);
+    expect(away.stderr).toMatch(/^graveyar: .*cannot reach 127\.0\.0\.1:1: connection refused\n$/);
   });
 
   it('lists streams', async () => {
@@ -132,6 +133,25 @@ describe('append and read', () => {
     tail.kill('SIGINT');
     expect(await ended).toBe(0);
     expect(types()).toEqual(['first', 'second']);
+  });
+});
+
+describe('a server that cannot be reached', () => {
+  it('ends every command soon, and is named', async () => {
+    const commands = ['append', 'import', 'read', 'tail', 'export', 'streams'];
+    const args: Record<string, string[]> = { append: ['s', '--type', 't'], import: ['-'], read: ['s'], export: ['-'] };
+    const results = await Promise.all(
+      commands.map((command) =>
+        // Killed long before the deadline of a call.
+        runGraveyar([command, ...(args[command] ?? []), '--address', '127.0.0.1:1'], {
+          input: '{"stream":"s","type":"t"}\n',
+          timeoutMillis: 25_000,
+        }),
+      ),
+    );
+    for (const { code, stderr } of results) {
+      expect([code, stderr.split('\n')[0]]).toEqual([8, 'graveyar: cannot reach 127.0.0.1:1: connection refused']);
+    }
   });
 });
 

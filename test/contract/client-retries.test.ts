@@ -1,9 +1,9 @@
 // The SDK when servers go away: nothing is lost, doubled or reordered, and what cannot be repeated is not.
 import { createServer, connect } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { DeadlineExceededError, GraveyarClient, OverloadedError, UnavailableError } from '../../src/client/index.ts';
-import type { GraveyarError } from '../../src/client/index.ts';
+import type { ClientOptions, GraveyarError } from '../../src/client/index.ts';
 import type { AppendResult } from '../../src/domain/append.ts';
 import { StoreError } from '../../src/domain/errors.ts';
 import type { EventPipeline } from '../../src/pipeline/event-pipeline.ts';
@@ -253,6 +253,67 @@ describe('a client of several members', () => {
     await expect(late).rejects.toBeInstanceOf(DeadlineExceededError);
     const session = slow.client({ deadlineMillis: 100 }).session();
     await expect(session.append('s', [{ type: 't' }])).rejects.toBeInstanceOf(DeadlineExceededError);
+  });
+});
+
+describe('a client that reaches no server', () => {
+  const clientOf = (addresses: string[], options: ClientOptions): GraveyarClient => {
+    const client = new GraveyarClient(addresses, { ...quick, ...options });
+    onTestFinished(() => client.close());
+    return client;
+  };
+  const refused = { code: 'UNAVAILABLE', message: 'cannot reach 127.0.0.1:1: connection refused' };
+
+  it('says which address, and why, in a call and in a read', async () => {
+    const client = clientOf(['127.0.0.1:1'], { connectMillis: 100 });
+    const failed: unknown = await client.append('s', [{ type: 't' }]).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(UnavailableError);
+    expect(failed).toMatchObject(refused);
+    await expect(client.readStream('s').toArray()).rejects.toMatchObject(refused);
+  });
+
+  it('names all addresses, with a reason for each when they differ', async () => {
+    const one = clientOf(['127.0.0.1:1', '127.0.0.1:2'], { connectMillis: 500 });
+    await expect(one.append('s', [{ type: 't' }])).rejects.toMatchObject({
+      message: 'cannot reach 127.0.0.1:1, 127.0.0.1:2: connection refused',
+    });
+    const two = clientOf(['127.0.0.1:1', 'no-such-host.invalid:4000'], { connectMillis: 3_000 });
+    await expect(two.append('s', [{ type: 't' }])).rejects.toMatchObject({
+      message: 'cannot reach 127.0.0.1:1 (connection refused), no-such-host.invalid:4000 (the name cannot be resolved)',
+    });
+  });
+
+  it('says so in a session whose append was not answered in time', async () => {
+    const session = clientOf(['127.0.0.1:1'], { deadlineMillis: 1_000 }).session();
+    const failed: unknown = await session.append('s', [{ type: 't' }]).catch((error: unknown) => error);
+    expect(failed).toBeInstanceOf(DeadlineExceededError);
+    expect((failed as Error).message).toBe(`no answer to the append within its deadline: ${refused.message}`);
+  });
+
+  it('gives up after the time it was given for that, long before its deadline', async () => {
+    const client = clientOf(['127.0.0.1:1'], { deadlineMillis: 10 * 60_000, connectMillis: 200 });
+    await expect(client.append('s', [{ type: 't' }])).rejects.toMatchObject(refused);
+    await expect(client.session().append('s', [{ type: 't' }])).rejects.toMatchObject(refused);
+    await expect(client.readAll().toArray()).rejects.toMatchObject(refused);
+    await expect(client.subscribe({})[Symbol.asyncIterator]().next()).rejects.toMatchObject(refused);
+  });
+
+  it('does not give up so early once it has reached one', async () => {
+    const service = await startService();
+    const client = clientOf([service.address], { deadlineMillis: 60_000, connectMillis: 1 });
+    await client.append('s', [{ type: 't' }]);
+    await service.stop();
+    const settled: string[] = [];
+    const session = client.session();
+    const calls = [client.append('s', [{ type: 't' }]), session.append('s', [{ type: 't' }])];
+    for (const call of calls) void call.catch((error: unknown) => settled.push((error as GraveyarError).code));
+    // By the end of this one, the others have failed to connect many times.
+    const short = client.append('s', [{ type: 't' }], { deadlineMillis: 1_000 });
+    await expect(short).rejects.toThrow(`cannot reach ${service.address}: connection refused`);
+    expect(settled).toEqual([]);
+    client.close();
+    await Promise.allSettled(calls);
+    expect(settled).toEqual(['CLOSED', 'CLOSED']);
   });
 });
 

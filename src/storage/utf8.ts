@@ -6,7 +6,6 @@
 import { Buffer } from 'node:buffer';
 
 const SHORT = 64;
-const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /** Bytes that `text` takes in UTF-8. */
 export function utf8Length(text: string): number {
@@ -30,11 +29,6 @@ export function writeUtf8(target: Buffer, at: number, text: string, length: numb
 /** Reads the bytes from `start` to `end` as UTF-8; bytes that are not UTF-8 read as U+FFFD. */
 export function readUtf8(bytes: Uint8Array, start: number, end: number): string {
   return asBuffer(bytes).toString('utf8', start, end);
-}
-
-/** The same, but throws a TypeError when the bytes are not UTF-8. */
-export function readStrictUtf8(bytes: Uint8Array): string {
-  return strict.decode(bytes);
 }
 
 /** The same memory as a Buffer. */

@@ -44,11 +44,6 @@ export function bucketBits(shape: IndexShape, level: number): number {
   return shape.bucketBits + level * shape.mergeBits;
 }
 
-/** The bucket of a level, from 0, that holds the hashes whose upper 32 bits are `high`. */
-export function bucketOf(shape: IndexShape, level: number, high: number): number {
-  return high >>> (32 - bucketBits(shape, level));
-}
-
 /** The number of the first run of a level that is not merged, or being merged. */
 export function firstRun(shape: IndexShape, progress: IndexProgress, level: number): number {
   return (progress.made[level + 1] ?? 0) * 2 ** shape.mergeBits;

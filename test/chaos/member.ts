@@ -32,6 +32,8 @@ export class Member {
   readonly unexpectedEnds: string[] = [];
   /** While true, the process may end by itself, as it does on a full disk. */
   mayEnd = false;
+  /** While true, {@link start} does nothing: another fault is about to take the member's disk, and starts it itself. */
+  heldBack = false;
   #child: ChildProcess | null = null;
   #exited: Promise<void> = Promise.resolve();
   #expectEnd = false;
@@ -69,9 +71,9 @@ export class Member {
     return this.#leadsTerm;
   }
 
-  /** Starts the process; resolves when it runs, which is before it serves. Does nothing when it runs. */
+  /** Starts the process; resolves when it runs, which is before it serves. Does nothing when it runs or is held back. */
   async start(): Promise<void> {
-    if (this.#child !== null) return;
+    if (this.#child !== null || this.heldBack) return;
     const { host, directory, dataDirectory, clientPort, flags, name } = this.options;
     const own = ['--data-directory', dataDirectory, '--host', host.address, '--port', String(clientPort)];
     const fixed = [...own, '--metrics-host', host.address, '--metrics-port', '0', '--log-format', 'json'];

@@ -26,7 +26,7 @@ export const membershipFaults: readonly Fault[] = [
     run: async ({ store, target }) => {
       const others = store.members.filter((member) => member !== target);
       const lost = target.memberName;
-      await target.kill();
+      await takeAway(target);
       await change(others, ['remove', lost]);
       await begin(target, others);
       await change(others, ['promote', target.memberName]);
@@ -39,16 +39,23 @@ export const membershipFaults: readonly Fault[] = [
     run: async ({ store, target }) => {
       const others = store.members.filter((member) => member !== target);
       const lost = target.memberName;
-      await target.kill();
+      await takeAway(target);
       await begin(target, others);
       await change(others, ['replace', lost, target.memberName]);
     },
   },
 ];
 
+/** Kills a member for good: a fault that goes on at the same time must not start it again on the disk that it is about to lose. */
+async function takeAway(member: Member): Promise<void> {
+  member.heldBack = true;
+  await member.kill();
+}
+
 /** Starts a member on an empty disk, under a new name. */
 async function begin(member: Member, others: readonly Member[]): Promise<void> {
   member.loseDisk((name, { host, peerPort }) => joinFlags(name, host.address, peerPort, others));
+  member.heldBack = false;
   await member.start();
 }
 

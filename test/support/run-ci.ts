@@ -67,7 +67,7 @@ function main(): number {
   try {
     const checks = [
       run('format', 'prettier', ['--check', '--log-level', 'warn', '.']),
-      run('lint', 'eslint', ['--config', 'test/eslint.config.js', 'src', 'test']),
+      run('lint', 'eslint', ['--config', 'test/eslint.config.js', 'src', 'test', 'operator']),
       run('types', 'tsc', []),
       run('generated code', 'node', ['test/support/generate-code.ts', '--check']),
       run('build', 'tsc', ['-p', 'test/tsconfig.build.json', '--outDir', join(scratch, 'dist')]),

@@ -8,6 +8,7 @@
  */
 import { delay } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Introduction, MemberInfo } from './member.ts';
 import type { Beginning } from './replicated-node.ts';
@@ -112,16 +113,13 @@ async function introduction(
   address: string,
   signal: AbortSignal,
 ): Promise<Introduction | null> {
-  const own = new AbortController();
-  const cancel = clock.setTimer(ANSWER_MILLIS, () => {
-    own.abort();
-  });
+  const expired = (): Error => new Error('no answer in time');
   try {
-    return await transport.introduce(address, self(), AbortSignal.any([signal, own.signal]));
+    return await withDeadline(clock, ANSWER_MILLIS, signal, expired, (own) =>
+      transport.introduce(address, self(), own),
+    );
   } catch {
     return null;
-  } finally {
-    cancel();
   }
 }
 

@@ -6,6 +6,7 @@
  * cluster and does not know it, twice in a row, it was removed. A member that was just added has a leader, and asks nobody.
  */
 import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import type { Configuration } from './configuration.ts';
 import { memberIds } from './configuration.ts';
 import type { Introduction } from './member.ts';
@@ -64,16 +65,11 @@ export class RemovalWatch {
 
   async #ask(address: string): Promise<Introduction | null> {
     const { clock, intervalMillis, introduce, signal } = this.#parts;
-    const own = new AbortController();
-    const cancel = clock.setTimer(intervalMillis, () => {
-      own.abort();
-    });
+    const expired = (): Error => new Error('no answer in time');
     try {
-      return await introduce(address, AbortSignal.any([signal, own.signal]));
+      return await withDeadline(clock, intervalMillis, signal, expired, (own) => introduce(address, own));
     } catch {
       return null;
-    } finally {
-      cancel();
     }
   }
 }

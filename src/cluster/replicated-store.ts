@@ -11,7 +11,7 @@ import { StoreError } from '../domain/errors.ts';
 import type { Query } from '../domain/query.ts';
 import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
-import { withDeadline } from '../lib/deadline.ts';
+import { withAnySignal, withDeadline } from '../lib/deadline.ts';
 import type { EventState } from '../storage/event-state/event-state.ts';
 import type { EncodedGroup } from '../storage/group.ts';
 import type { RaftLog } from '../storage/raft-log/raft-log.ts';
@@ -78,7 +78,9 @@ export class ReplicatedStore implements Store {
   async grant(signal: AbortSignal): Promise<DecisionGrant> {
     this.#assertServing();
     const { leadership, leaderWaitMillis } = this.#parts;
-    const hint = await leadership.knownWithin(leaderWaitMillis, AbortSignal.any([signal, this.#closed.signal]));
+    const hint = await withAnySignal([signal, this.#closed.signal], (either) =>
+      leadership.knownWithin(leaderWaitMillis, either),
+    );
     this.#assertServing();
     if (!hint.self) throw notLeader(hint);
     const { term } = this.#driver;

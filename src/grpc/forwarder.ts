@@ -12,6 +12,7 @@ import { notLeader } from '../cluster/not-leader.ts';
 import { StoreError, isStoreError } from '../domain/errors.ts';
 import { delay } from '../lib/clock.ts';
 import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import { randomFraction } from '../lib/random.ts';
 import type { CallFacts } from './call-facts.ts';
 import type { LeaderConnections, RawDuplex } from './leader-connections.ts';
@@ -99,15 +100,9 @@ export class Forwarder {
   async #leader(until: number, signal: AbortSignal): Promise<LeaderHint> {
     const now = this.#leaders.leader();
     if (now.self) return now;
-    const late = new AbortController();
-    const cancel = this.#clock.setTimer(Math.max(0, until - this.#now()), () => {
-      late.abort(notLeader(this.#leaders.leader()));
-    });
-    try {
-      return await this.#leaders.waitForLeader(AbortSignal.any([signal, late.signal]));
-    } finally {
-      cancel();
-    }
+    const millis = Math.max(0, until - this.#now());
+    const late = (): StoreError => notLeader(this.#leaders.leader());
+    return withDeadline(this.#clock, millis, signal, late, (own) => this.#leaders.waitForLeader(own));
   }
 
   #now(): number {

@@ -4,6 +4,34 @@
 import type { Clock } from './clock.ts';
 
 /**
+ * The result of `work`, which gets a signal that is aborted as soon as one of `signals` is, with its reason.
+ *
+ * Instead of `AbortSignal.any`, which holds its sources weakly: a combined signal that nobody listens to never learns of the abort of a
+ * source that is collected before it is asked, and one whose listener is never removed is kept for ever, with all that it reaches.
+ */
+export async function withAnySignal<T>(
+  signals: readonly AbortSignal[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const stops = signals.map((signal) => {
+    const abort = (): void => {
+      controller.abort(signal.reason);
+    };
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+    return () => {
+      signal.removeEventListener('abort', abort);
+    };
+  });
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const stop of stops) stop();
+  }
+}
+
+/**
  * The result of `work`, which gets a signal that is aborted when the wait ends early. Rejects with the signal's reason when
  * `signal` is aborted, and with what `expired` makes after `millis`, whether or not `work` heeds its signal.
  */

@@ -8,6 +8,7 @@ import type { Introduction } from '../../cluster/member.ts';
 import type { Message } from '../../cluster/raft-message.ts';
 import type { Peer, SnapshotSource, Transport, TransportHandler } from '../../cluster/transport.ts';
 import { StoreError } from '../../domain/errors.ts';
+import { withAnySignal } from '../../lib/deadline.ts';
 import type { BoundAddress } from '../connection-gate.ts';
 import { MessagesRequest, PeerService } from '../gen/graveyar/raft/v1/peer.ts';
 import type { Hello } from '../gen/graveyar/raft/v1/peer.ts';
@@ -96,7 +97,9 @@ export class GrpcTransport implements Transport {
     this.#transfers.add(controller);
     try {
       const sender = new SnapshotSender(client, this.#options.clock);
-      await sender.send(this.#hello(message.to), message, source, AbortSignal.any([signal, controller.signal]));
+      await withAnySignal([signal, controller.signal], (either) =>
+        sender.send(this.#hello(message.to), message, source, either),
+      );
     } finally {
       this.#transfers.delete(controller);
       link.disconnect(client);

@@ -15,7 +15,10 @@ export function etcdPut(): PreparedCall {
   return { path: '/etcdserverpb.KV/Put', body: (n) => bodies[n % KEYS] ?? PAYLOAD };
 }
 
-/** Our append of one event: a new id each time, written over the one before. Each run takes ids of its own. */
+/**
+ * Our append of one event: a new id each time, written over the one before, however often a load begins anew at request 0: a repeated id
+ * would be answered without a write. Each run takes ids of its own.
+ */
 export function ourAppend(run: number): PreparedCall {
   const prefix = `${run.toString(16).padStart(8, '0')}-0000-4000-8000-`;
   const bodies = Array.from({ length: KEYS }, (_, key) => {
@@ -31,9 +34,11 @@ export function ourAppend(run: number): PreparedCall {
     const bytes = Buffer.from(AppendEventRequest.encode(request).finish());
     return { bytes, at: bytes.indexOf(prefix) + prefix.length };
   });
+  let made = 0;
   return {
     path: EventStoreService.appendEvent.path,
-    body: (n) => {
+    body: () => {
+      const n = made++;
       const body = bodies[n % KEYS];
       if (body === undefined) throw new Error('no body');
       body.bytes.write(n.toString(16).padStart(12, '0'), body.at, 'latin1');

@@ -1,0 +1,136 @@
+/**
+ * The API server as the test machinery calls it: plain requests with a deadline, JSON in and out. Not the operator's client: what
+ * the tests look with must not share the faults of what they look at.
+ */
+import { Agent, request } from 'node:https';
+import { readFileSync } from 'node:fs';
+
+/** Any object of the API. */
+export interface KubernetesObject {
+  readonly apiVersion?: string;
+  readonly kind?: string;
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly uid?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+    readonly deletionTimestamp?: string;
+  };
+  // Every kind has its own parts, which the one who asks for it knows.
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any
+  readonly [part: string]: any;
+}
+
+/** An answer of the API server that is not a success. */
+export class ApiError extends Error {
+  readonly status: number;
+
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: string;
+}
+
+interface Kubeconfig {
+  readonly clusters: readonly {
+    readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string };
+  }[];
+  readonly users: readonly {
+    readonly user: { readonly 'client-certificate-data': string; readonly 'client-key-data': string };
+  }[];
+}
+
+const CALL_MILLIS = 15_000;
+const MERGE_PATCH = 'application/merge-patch+json';
+
+/** One user's view of one API server. */
+export class KubernetesApi {
+  readonly server: string;
+  readonly #agent: Agent;
+
+  constructor(server: string, credentials: { readonly ca: Buffer; readonly cert: Buffer; readonly key: Buffer }) {
+    this.server = server;
+    this.#agent = new Agent({ ...credentials, keepAlive: true, maxSockets: 8 });
+  }
+
+  /** From a file that {@link CertificateAuthority.kubeconfig} made. */
+  static fromKubeconfig(path: string): KubernetesApi {
+    const { clusters, users } = JSON.parse(readFileSync(path, 'utf8')) as Kubeconfig;
+    const [cluster, user] = [clusters[0]?.cluster, users[0]?.user];
+    if (cluster === undefined || user === undefined) throw new Error(`${path} is no kubeconfig of these tests`);
+    const decode = (text: string): Buffer => Buffer.from(text, 'base64');
+    return new KubernetesApi(cluster.server, {
+      ca: decode(cluster['certificate-authority-data']),
+      cert: decode(user['client-certificate-data']),
+      key: decode(user['client-key-data']),
+    });
+  }
+
+  /** Whether the path answers with success. */
+  async healthy(path: string): Promise<boolean> {
+    return (await this.#call('GET', path).catch(() => null))?.status === 200;
+  }
+
+  /** An object, or null when there is none. */
+  async find(path: string): Promise<KubernetesObject | null> {
+    const answer = await this.#call('GET', path);
+    return answer.status === 404 ? null : (this.#parse('GET', path, answer) as KubernetesObject);
+  }
+
+  /** The objects of a collection. */
+  async list(path: string): Promise<readonly KubernetesObject[]> {
+    const list = this.#parse('GET', path, await this.#call('GET', path));
+    return (list as { items: readonly KubernetesObject[] | null }).items ?? [];
+  }
+
+  async create(path: string, object: object): Promise<KubernetesObject> {
+    return this.#parse('POST', path, await this.#call('POST', path, object, 'application/json')) as KubernetesObject;
+  }
+
+  /** A merge patch. */
+  async patch(path: string, change: object): Promise<KubernetesObject> {
+    return this.#parse('PATCH', path, await this.#call('PATCH', path, change, MERGE_PATCH)) as KubernetesObject;
+  }
+
+  /** Deletes it; resolves when the API server has taken the wish, and when there is no such object. */
+  async delete(path: string, options: object = {}): Promise<void> {
+    const answer = await this.#call('DELETE', path, options, 'application/json');
+    if (answer.status !== 404) this.#parse('DELETE', path, answer);
+  }
+
+  /** Ends its connections. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #parse(method: string, path: string, { status, body }: Answer): unknown {
+    if (status >= 200 && status < 300) return JSON.parse(body);
+    throw new ApiError(status, `${method} ${path} answered ${status}: ${body.slice(0, 1000)}`);
+  }
+
+  #call(method: string, path: string, body?: object, contentType?: string): Promise<Answer> {
+    const url = new URL(path, this.server);
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const headers =
+      payload === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(payload) };
+    return new Promise((resolve, reject) => {
+      const call = request(url, { method, agent: this.#agent, headers, signal: AbortSignal.timeout(CALL_MILLIS) });
+      call.once('error', reject);
+      call.once('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.once('error', reject);
+        response.once('end', () =>
+          resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString() }),
+        );
+      });
+      call.end(payload);
+    });
+  }
+}

@@ -118,8 +118,13 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     });
   }
 
-  /** Begins to take part. Resolves when it does; a cluster of one then leads. */
+  /** Begins to take part. Resolves when it does; a cluster of one then leads. Rejects when it fails meanwhile. */
   async start(): Promise<void> {
+    // A driver that has failed changes no more: whoever waits for a change of it would wait for ever.
+    await Promise.race([this.#begin(), this.store.failed]);
+  }
+
+  async #begin(): Promise<void> {
     const { transport, ownClusterId, self } = this.#parts;
     await transport?.start(this, () => this.#introduction());
     this.#setPeers();

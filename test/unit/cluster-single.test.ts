@@ -246,6 +246,27 @@ describe('a barrier', () => {
 });
 
 describe('a failed disk', () => {
+  it('fails the opening, whenever it happens, instead of leaving it waiting', { timeout: 20_000 }, async () => {
+    let opened = false;
+    for (const first of [true, false]) {
+      opened = false;
+      for (let operation = 1; !opened; operation++) {
+        const disk = new MemoryDisk(operation);
+        if (!first) await (await disk.open()).close();
+        disk.fileSystem.failAt(disk.fileSystem.operations + operation);
+        const opening = disk.open();
+        opened = await opening.then(
+          () => true,
+          () => false,
+        );
+        if (!opened) expect(await codeOf(opening), `operation ${operation}`).toBe('STORAGE_IO');
+        // Operations behind its opening: everything before has failed it.
+        else expect(operation).toBeGreaterThan(5);
+      }
+    }
+    expect(opened).toBe(true);
+  });
+
   it('fails the store for good, whenever it happens, and loses nothing that was answered', async () => {
     for (let operation = 1; operation <= 12; operation++) {
       const disk = new MemoryDisk(operation);

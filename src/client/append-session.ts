@@ -8,7 +8,7 @@
 import type { AppendResult } from '../domain/append.ts';
 import { AppendSessionResponse, EventStoreService } from '../grpc/gen/graveyar/v1/event_store.ts';
 import type { CancelTimer } from '../lib/clock.ts';
-import type { Caller, DuplexCall } from './caller.ts';
+import type { Caller, DuplexCall, OpenedCall } from './caller.ts';
 import { isRedirect } from './caller.ts';
 import { errorFromFailure } from './error-from-status.ts';
 import { DeadlineExceededError, GraveyarError, OverloadedError, UnavailableError } from './errors.ts';
@@ -105,19 +105,36 @@ export class AppendSession {
 
   #send(): void {
     if (this.#waiting || this.#broken !== null) return;
-    try {
-      const call = (this.#call ??= this.#open());
-      for (let next = this.#queue.nextToSend(); next !== null; next = this.#queue.nextToSend()) {
-        call.write(next.message);
-      }
-    } catch (error) {
-      // The client was closed.
-      this.#break(error as Error);
+    if (this.#call === null) {
+      if (this.#queue.size > 0) void this.#open();
+      return;
+    }
+    for (let next = this.#queue.nextToSend(); next !== null; next = this.#queue.nextToSend()) {
+      this.#call.write(next.message);
     }
   }
 
-  #open(): DuplexCall {
-    const { call, failed } = this.#caller.duplex(EventStoreService.appendSession.path);
+  /** Never rejects. Nothing is sent until there is a call. */
+  async #open(): Promise<void> {
+    this.#waiting = true;
+    try {
+      const opened = await this.#caller.duplex(EventStoreService.appendSession.path);
+      this.#listen(opened);
+      this.#call = opened.call;
+      this.#waiting = false;
+    } catch (error) {
+      this.#waiting = false;
+      this.#lost(error as Error);
+      return;
+    }
+    if (this.#closed && this.#queue.size === 0) {
+      this.#call.end();
+      this.#call = null;
+    }
+    this.#send();
+  }
+
+  #listen({ call, failed }: OpenedCall): void {
     call.on('data', (message: Buffer) => {
       if (call === this.#call) this.#answered(call, failed, message);
     });
@@ -129,7 +146,6 @@ export class AppendSession {
         this.#lost(new UnavailableError('UNAVAILABLE', 'the server ended the session'));
       }
     });
-    return call;
   }
 
   #answered(call: DuplexCall, failed: (error: unknown) => Error, message: Buffer): void {

@@ -9,13 +9,19 @@ import { Metadata } from '@grpc/grpc-js';
 import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import type { CallOptions, ClientSettings } from './client-options.ts';
 import type { Endpoints, Purpose } from './endpoints.ts';
-import { connectFailure } from './connect-failure.ts';
+import { connectFailure, NotConnected, silence } from './connect-failure.ts';
+import type { Connection } from './connection.ts';
 import { errorFromCall } from './error-from-status.ts';
 import { DeadlineExceededError, GraveyarError, NotLeaderError } from './errors.ts';
 import { Backoff, pause } from './retry.ts';
+import { keepProcessAlive } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 
 /** Asks a member that does not lead to name the leader instead of passing the call on, which costs a hop. */
 const REQUIRE_LEADER = 'graveyar-require-leader';
+
+/** An attempt ends by itself before that. */
+const longestConnectMillis = 60_000;
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const nothing = (): void => undefined;
@@ -27,6 +33,12 @@ export function isRedirect(error: unknown): boolean {
 
 /** A bidirectional call that is going on. */
 export type DuplexCall = ClientDuplexStream<Buffer, Buffer>;
+
+/** A bidirectional call, and what turns its error into ours. */
+export interface OpenedCall {
+  readonly call: DuplexCall;
+  readonly failed: (error: unknown) => Error;
+}
 
 /** Makes the calls of one client. */
 export class Caller {
@@ -52,14 +64,15 @@ export class Caller {
     let redirected = false;
     for (;;) {
       signal?.throwIfAborted();
-      const client = this.#endpoints.next(purpose);
+      const connection = this.#endpoints.next(purpose);
       try {
+        const client = connection.ready ?? (await this.#connected(connection, deadline, signal));
         const answer = await once(client, path, request, this.#metadata(purpose), deadline, signal);
-        this.#endpoints.answered(client);
+        this.#endpoints.answered(connection);
         return decode(answer);
       } catch (error) {
         signal?.throwIfAborted();
-        const failure = this.#failed(client, error);
+        const failure = this.#failed(connection, error);
         if (!this.mayTryAgain(failure)) throw failure;
         // Who was sent to the leader goes there at once; sent on again, two members may disagree for a while.
         if (isRedirect(failure) && !redirected && this.#now() < deadline) {
@@ -82,8 +95,10 @@ export class Caller {
   async *stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
     const { signal, deadlineMillis } = options;
     signal?.throwIfAborted();
-    const client = this.#endpoints.next('read');
-    const limit = deadlineMillis === undefined ? {} : { deadline: this.#now() + deadlineMillis };
+    const connection = this.#endpoints.next('read');
+    const deadline = deadlineMillis === undefined ? Infinity : this.#now() + deadlineMillis;
+    const client = connection.ready ?? (await this.#connectedOrFailed(connection, deadline, signal));
+    const limit = deadlineMillis === undefined ? {} : { deadline };
     const call = client.makeServerStreamRequest(path, identity, identity, asBuffer(request), new Metadata(), limit);
     // Cancelling makes the call fail once more, when nobody listens any longer.
     call.on('error', nothing);
@@ -93,26 +108,30 @@ export class Caller {
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       for await (const message of call) {
-        this.#endpoints.answered(client);
+        this.#endpoints.answered(connection);
         yield message as Buffer;
       }
     } catch (error) {
       signal?.throwIfAborted();
-      throw this.#failed(client, error);
+      throw this.#failed(connection, error);
     } finally {
       signal?.removeEventListener('abort', cancel);
       call.cancel();
     }
   }
 
-  /** A bidirectional call to the leader, made once. `failed` turns the call's error into ours, and chooses the next endpoint. */
-  duplex(path: string): { readonly call: DuplexCall; readonly failed: (error: unknown) => Error } {
-    const client = this.#endpoints.next('append');
+  /**
+   * A bidirectional call to the leader, made once there is a connection. `failed` turns the call's error into ours, and chooses the
+   * next endpoint. Rejects when there is no connection.
+   */
+  async duplex(path: string): Promise<OpenedCall> {
+    const connection = this.#endpoints.next('append');
+    const client = connection.ready ?? (await this.#connectedOrFailed(connection, Infinity, undefined));
     const call = client.makeBidiStreamRequest(path, identity, identity, this.#metadata('append'), {});
     call.once('data', () => {
-      this.#endpoints.answered(client);
+      this.#endpoints.answered(connection);
     });
-    return { call, failed: (error) => this.#failed(client, error) };
+    return { call, failed: (error) => this.#failed(connection, error) };
   }
 
   /** True for an error after which the same call may be made again, with a chance that it succeeds. */
@@ -121,14 +140,37 @@ export class Caller {
   }
 
   /** What the caller gets. Chooses the next endpoint. */
-  #failed(client: Client, error: unknown): Error {
+  #failed(connection: Connection, error: unknown): Error {
     const failure = errorFromCall(error);
     const reason = connectFailure(error);
-    if (reason !== null) return this.#endpoints.unreachable(client, reason, failure);
+    if (reason !== null) return this.#endpoints.unreachable(connection, reason, failure);
     // A deadline may pass without a word from anybody; all else has come over a connection.
-    if (!(failure instanceof DeadlineExceededError)) this.#endpoints.answered(client);
-    this.#endpoints.failed(client, failure);
+    if (!(failure instanceof DeadlineExceededError)) this.#endpoints.answered(connection);
+    this.#endpoints.failed(connection, failure);
     return failure;
+  }
+
+  /** What to make calls with, once there is a connection. Rejects with NotConnected, or as the call would. */
+  async #connected(connection: Connection, deadline: number, signal: AbortSignal | undefined): Promise<Client> {
+    const release = keepProcessAlive();
+    const cause = new NotConnected(silence);
+    const late = (): Error => new DeadlineExceededError('no connection within the deadline', { cause });
+    const never = signal ?? new AbortController().signal;
+    try {
+      const millis = Math.max(0, Math.min(deadline - this.#now(), longestConnectMillis));
+      return await withDeadline(this.settings.clock, millis, never, late, () => connection.open());
+    } finally {
+      release();
+    }
+  }
+
+  async #connectedOrFailed(connection: Connection, deadline: number, signal: AbortSignal | undefined): Promise<Client> {
+    try {
+      return await this.#connected(connection, deadline, signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw this.#failed(connection, error);
+    }
   }
 
   #metadata(purpose: Purpose): Metadata {

@@ -2,9 +2,14 @@
  * Why no connection was made, in plain words, from what grpc-js says of it: it gives no code, only text.
  */
 import { status as Code } from '@grpc/grpc-js';
+import { ReachTimeout } from '../lib/tcp-reach.ts';
+import { GraveyarError } from './errors.ts';
 
 const UNAVAILABLE: number = Code.UNAVAILABLE;
 const DEADLINE_EXCEEDED: number = Code.DEADLINE_EXCEEDED;
+
+/** The words for a host that says nothing. */
+export const silence = 'no answer to the attempt to connect';
 
 /** Errors of the system, as libuv calls them. */
 const reasons: Readonly<Record<string, string>> = {
@@ -17,12 +22,26 @@ const reasons: Readonly<Record<string, string>> = {
   EAI_AGAIN: 'the name cannot be resolved now',
 };
 
+/** No connection was made, and no call begun. */
+export class NotConnected extends Error {
+  override readonly name = 'NotConnected';
+}
+
+/** What an error of the system means. */
+export function systemReason(error: unknown): string {
+  if (error instanceof ReachTimeout) return silence;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return reasons[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
 /** The reason; null for the failure of a call that had a connection, and for what is no status that this side made. */
 export function connectFailure(error: unknown): string | null {
+  if (error instanceof NotConnected) return error.message;
+  if (error instanceof GraveyarError) return connectFailure(error.cause);
   if (!(error instanceof Error) || !('code' in error) || !('details' in error)) return null;
   const { code, details } = error;
   if (typeof details !== 'string') return null;
-  if (code === DEADLINE_EXCEEDED && details.includes('LB pick')) return 'no answer to the attempt to connect';
+  if (code === DEADLINE_EXCEEDED && details.includes('LB pick')) return silence;
   if (code !== UNAVAILABLE) return null;
   if (details.startsWith('Name resolution failed')) return 'the name cannot be resolved';
   const said = /^No connection established\. Last error: (.*?)\. Resolution note: /s.exec(details)?.[1];

@@ -3,36 +3,14 @@
  * circle; and a member that names the leader sends us there. Reads go to all in turn, but for those that failed a moment ago. Each has
  * one connection, made when it is first used.
  */
-import { Client, credentials } from '@grpc/grpc-js';
-import type { ChannelCredentials, ChannelOptions } from '@grpc/grpc-js';
-import { limits } from '../domain/limits.ts';
+import { credentials } from '@grpc/grpc-js';
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import { defined } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ClientTls } from './client-options.ts';
+import { Connection } from './connection.ts';
 import { DeadlineExceededError, GraveyarError, NotLeaderError, UnavailableError } from './errors.ts';
 import { Reachability } from './reachability.ts';
-
-/** How much of a stream of answers is on its way before it was asked for, in bytes. The protocol's 64 KiB would be slow. */
-const flowControlWindow = 2 * 1024 * 1024;
-
-const channelOptions: ChannelOptions = {
-  'grpc.max_receive_message_length': limits.requestBytes,
-  'grpc.max_send_message_length': limits.requestBytes,
-  'grpc-node.flow_control_window': flowControlWindow,
-  'grpc.initial_reconnect_backoff_ms': 100,
-  'grpc.max_reconnect_backoff_ms': 2_000,
-  // A host that vanished without a word is noticed after both, well within the deadline of a call.
-  'grpc.keepalive_time_ms': 3_000,
-  'grpc.keepalive_timeout_ms': 3_000,
-  // A member may come back under its name with another address.
-  'grpc.dns_min_time_between_resolutions_ms': 1_000,
-  // Retries are decided here, where it is known what is safe.
-  'grpc.enable_retries': 0,
-  'grpc.enable_channelz': 0,
-  'grpc.service_config_disable_resolution': 1,
-  // Each client has connections of its own, and closes them.
-  'grpc.use_local_subchannel_pool': 1,
-};
 
 /** Members that are not in the list, but were named as the leader: connections are kept to so many. */
 const strangers = 8;
@@ -59,7 +37,7 @@ export class Endpoints {
   readonly #addresses: readonly string[];
   readonly #credentials: ChannelCredentials;
   readonly #clock: Clock;
-  readonly #clients = new Map<string, Client>();
+  readonly #connections = new Map<string, Connection>();
   readonly #reachability: Reachability;
   /** Until when reads keep away, by address. */
   readonly #resting = new Map<string, number>();
@@ -78,9 +56,9 @@ export class Endpoints {
   }
 
   /** The connection to call next. Throws CLOSED after {@link close}. */
-  next(purpose: Purpose): Client {
+  next(purpose: Purpose): Connection {
     if (this.#closed) throw new GraveyarError('CLOSED', 'the client is closed', false);
-    return this.#client(purpose === 'append' ? this.#current : this.#reader());
+    return this.#connection(purpose === 'append' ? this.#current : this.#reader());
   }
 
   /** Whether a member that does not lead should say so. Else it should pass appends on, as the leader is out of our reach. */
@@ -93,34 +71,34 @@ export class Endpoints {
     return this.#reachability.givenUp;
   }
 
-  /** `client` was answered. */
-  answered(client: Client): void {
-    this.#reachability.reached(this.#addressOf(client));
+  /** Somebody answered there. */
+  answered({ address }: Connection): void {
+    this.#reachability.reached(address);
   }
 
   /** No connection could be made, for `reason`. Chooses who is next; gives `failure` in words that name the addresses. */
-  unreachable(client: Client, reason: string, failure: Error): Error {
+  unreachable(connection: Connection, reason: string, failure: Error): Error {
+    const { address } = connection;
     const late = failure instanceof DeadlineExceededError;
-    if (late) this.#reachability.late(this.#addressOf(client), reason);
-    else this.#reachability.failed(this.#addressOf(client), reason);
+    if (late) this.#reachability.late(address, reason);
+    else this.#reachability.failed(address, reason);
     const message = this.#reachability.message;
     const options = { cause: failure.cause };
     if (late) {
       return new DeadlineExceededError(`no answer within the deadline: ${message}`, options);
     }
-    this.failed(client, failure);
-    return new UnavailableError('UNAVAILABLE', message, options);
+    const unreachable = new UnavailableError('UNAVAILABLE', message, options);
+    this.failed(connection, unreachable);
+    return unreachable;
   }
 
-  /** A call through `client` failed: chooses who is next. Does nothing when that was decided meanwhile. */
-  failed(client: Client, error: Error): void {
+  /** A call failed there: chooses who is next. Does nothing when that was decided meanwhile. */
+  failed({ address }: Connection, error: Error): void {
     if (!(error instanceof UnavailableError)) return;
     const now = this.#clock.monotonicMillis();
     const leader = error instanceof NotLeaderError ? error.endpoint : null;
-    for (const [address, other] of this.#clients) {
-      if (other === client && !(error instanceof NotLeaderError)) this.#resting.set(address, now + restMillis);
-    }
-    if (client !== this.#clients.get(this.#current)) return;
+    if (!(error instanceof NotLeaderError)) this.#resting.set(address, now + restMillis);
+    if (address !== this.#current) return;
     if (error.code === 'UNAVAILABLE' && !this.#addresses.includes(this.#current))
       this.#detourUntil = now + detourMillis;
     this.#current = leader ?? this.#following();
@@ -130,23 +108,17 @@ export class Endpoints {
   /** Closes the connections. Calls that go on fail. */
   close(): void {
     this.#closed = true;
-    for (const client of this.#clients.values()) client.close();
-    this.#clients.clear();
+    for (const connection of this.#connections.values()) connection.close();
+    this.#connections.clear();
   }
 
-  #addressOf(client: Client): string {
-    for (const [address, other] of this.#clients) if (other === client) return address;
-    // The connection of a stranger, closed meanwhile.
-    return 'a member';
-  }
-
-  #client(address: string): Client {
-    let client = this.#clients.get(address);
-    if (client === undefined) {
-      client = new Client(address, this.#credentials, channelOptions);
-      this.#clients.set(address, client);
+  #connection(address: string): Connection {
+    let connection = this.#connections.get(address);
+    if (connection === undefined) {
+      connection = new Connection(address, this.#credentials, this.#clock);
+      this.#connections.set(address, connection);
     }
-    return client;
+    return connection;
   }
 
   #reader(): string {
@@ -165,11 +137,12 @@ export class Endpoints {
   }
 
   #forgetStrangers(): void {
-    for (const [address, client] of this.#clients) {
-      if (this.#clients.size <= this.#addresses.length + strangers) return;
+    for (const [address, connection] of this.#connections) {
+      if (this.#connections.size <= this.#addresses.length + strangers) return;
       if (address === this.#current || this.#addresses.includes(address)) continue;
-      client.close();
-      this.#clients.delete(address);
+      connection.close();
+      this.#connections.delete(address);
+      this.#resting.delete(address);
     }
   }
 }

@@ -290,6 +290,32 @@ describe('a client that reaches no server', () => {
     expect((failed as Error).message).toBe(`no answer to the append within its deadline: ${refused.message}`);
   });
 
+  it('goes on to the next member, whatever it calls, when a connection is taken and nothing is said on it', async () => {
+    // As a process that is stopped: its system still takes connections.
+    const taken = new Set<Socket>();
+    const silent = createServer((socket) => taken.add(socket.on('error', () => undefined)));
+    await new Promise<void>((resolve) => {
+      silent.listen(0, '127.0.0.1', resolve);
+    });
+    const service = await startService();
+    onTestFinished(async () => {
+      for (const socket of taken) socket.destroy();
+      silent.close();
+      await service.stop();
+    });
+    const addresses = [`127.0.0.1:${(silent.address() as AddressInfo).port}`, service.address];
+    // Without a deadline that would end the waiting.
+    const options = { deadlineMillis: 600_000 };
+    const [client, inSession, reader, subscriber] = [0, 1, 2, 3].map(() => clientOf(addresses, options));
+    const appended = await client?.append('s', [{ type: 'a' }]);
+    expect(appended).toMatchObject({ lastRevision: 0 });
+    expect(await inSession?.session().append('s', [{ type: 'b' }])).toMatchObject({ lastRevision: 1 });
+    expect((await reader?.readStream('s').toArray())?.map(({ type }) => type)).toEqual(['a', 'b']);
+    const first = await subscriber?.subscribe({})[Symbol.asyncIterator]().next();
+    expect(first?.value).toMatchObject({ type: 'a' });
+    expect(taken.size).toBeGreaterThan(0);
+  });
+
   it('gives up after the time it was given for that, long before its deadline', async () => {
     const client = clientOf(['127.0.0.1:1'], { deadlineMillis: 10 * 60_000, connectMillis: 200 });
     await expect(client.append('s', [{ type: 't' }])).rejects.toMatchObject(refused);

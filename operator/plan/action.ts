@@ -76,7 +76,7 @@ export interface Plan {
   readonly upkeep: readonly Upkeep[];
   /** Null: nothing to do now. */
   readonly step: Step | null;
-  /** To be recorded once the step was carried out without an error; those without a step, at once. */
+  /** To be recorded when the status is written, before the step. */
   readonly events: readonly PlannedEvent[];
   /** When to look again, whatever happens. Bounded. */
   readonly requeueAfterMillis: number;

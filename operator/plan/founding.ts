@@ -1,0 +1,78 @@
+/**
+ * How a cluster begins, exactly once. Without a cluster id in the status: volumes that were kept from an earlier life are brought up
+ * and, when a majority of their cluster follows one leader, that cluster is adopted; only when every volume there is has told that it is empty is a
+ * cluster id, with the one member that may found it, written down. Only with both in the status is that member asked to found it.
+ *
+ * Invariant: whoever has data keeps a new cluster from being founded, and so does whoever is silent and has a volume.
+ */
+import type { ClusterStatus } from '../api/cluster-status.ts';
+import { memberName } from '../resources/names.ts';
+import { viewCluster } from './cluster-view.ts';
+import type { Intent, Situation } from './concern.ts';
+import { doStep, hold } from './concern.ts';
+import { mendWithoutLeader } from './leaderless.ts';
+import type { Place } from './place.ts';
+import { silence } from './place.ts';
+
+export interface Beginning {
+  readonly intent: Intent;
+  /** What the status has to have from now on. */
+  readonly decided: Pick<ClusterStatus, 'clusterId' | 'founder'> | null;
+}
+
+/** What to do while the status has no cluster id. */
+export function begin(situation: Situation): Beginning {
+  const { observed, places } = situation;
+  const all = [...places.values()];
+  const unclaimed = all.find(({ statefulSet }) => statefulSet === null)?.name;
+  const member = unclaimed ?? (all.length === 0 ? memberName(observed.resource.name, 1) : null);
+  if (member !== null) {
+    const message = unclaimed === undefined ? `creating ${member}` : `creating ${member} for the volume that was kept`;
+    return undecided(doStep('Founding', { kind: 'apply-stateful-set', member }, 'CreatingMember', message));
+  }
+  const mending = mendWithoutLeader(situation);
+  if (mending !== null) return undecided(mending);
+  const ids = clusterIdsOf(all);
+  if (ids.length > 1) return undecided(hold('Adopting', `kept volumes are of different clusters: ${ids.join(', ')}`));
+  const clusterId = ids[0];
+  return clusterId === undefined ? found(situation, all) : adopt(situation, clusterId, all);
+}
+
+/** Ids of clusters that somebody there has data of, sorted. */
+export function clusterIdsOf(places: readonly Place[]): string[] {
+  const ids = places.flatMap(({ answer }) => (answer.kind === 'member' ? [answer.clusterId] : []));
+  return [...new Set(ids)].sort();
+}
+
+function found({ observed }: Situation, all: readonly Place[]): Beginning {
+  const silent = all.find(({ answer }) => answer.kind !== 'waiting');
+  if (silent !== undefined) {
+    return undecided(hold('Founding', `${silent.name} is to tell what is on its volume: ${silence(silent)}`));
+  }
+  const founder = all[0];
+  if (founder?.answer.kind !== 'waiting') return undecided(hold('Founding', 'there is no member yet'));
+  const id = String(founder.answer.memberId);
+  const clusterId = observed.freshClusterId;
+  return {
+    intent: hold('Founding', `${founder.name} (${id}) is to found cluster ${clusterId}`),
+    decided: { clusterId, founder: { name: founder.name, id } },
+  };
+}
+
+function adopt({ places }: Situation, clusterId: string, all: readonly Place[]): Beginning {
+  const view = viewCluster(clusterId, places);
+  if (view !== null) {
+    const message = `the kept volumes hold cluster ${clusterId}, which ${view.leader.name} leads`;
+    const event = { type: 'Normal', reason: 'AdoptedCluster', message } as const;
+    return { intent: { ...hold('Adopting', message), event }, decided: { clusterId } };
+  }
+  const silent = all.find(({ answer }) => answer.kind !== 'member');
+  const whom = silent === undefined ? 'no leader yet' : `${silent.name}: ${silence(silent)}`;
+  return undecided(
+    hold('Adopting', `kept volumes hold cluster ${clusterId}; a majority of it is not there yet (${whom})`),
+  );
+}
+
+function undecided(intent: Intent): Beginning {
+  return { intent, decided: null };
+}

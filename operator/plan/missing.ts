@@ -1,0 +1,22 @@
+/**
+ * What has to be there before anything else is done: a StatefulSet for every member of the configuration, and no change of
+ * members under way.
+ */
+import { memberNumber } from '../resources/names.ts';
+import type { Concern } from './concern.ts';
+import { doStep, hold } from './concern.ts';
+
+/** Makes StatefulSets that are missing; that costs nobody anything. */
+export const makeMissing: Concern = ({ observed, places, view }) => {
+  for (const { name } of [...view.voters, ...view.learners]) {
+    if (memberNumber(observed.resource.name, name) === null) continue;
+    if ((places.get(name)?.statefulSet ?? null) !== null) continue;
+    const step = { kind: 'apply-stateful-set', member: name } as const;
+    return doStep('Starting', step, 'CreatingMember', `creating the StatefulSet of ${name} again`);
+  }
+  return null;
+};
+
+/** Waits until a joint configuration is left, which the leader does by itself. */
+export const awaitJoint: Concern = ({ view }) =>
+  view.joint ? hold('ChangingMembers', 'a change of members is under way') : null;

@@ -1,0 +1,105 @@
+/**
+ * What is wrong with a cluster, for the condition Degraded and for people. Nothing is decided by it.
+ */
+import type { ClusterView } from './cluster-view.ts';
+import type { Intent, Situation } from './concern.ts';
+import { clusterIdsOf } from './founding.ts';
+import type { Place } from './place.ts';
+import { isForeign, silence } from './place.ts';
+import { wasFounded } from './rules.ts';
+
+export interface Problem {
+  /** One word, the reason of the condition. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** All that is wrong, the worst first. */
+export function problemsOf(
+  situation: Situation,
+  clusterId: string | null,
+  view: ClusterView | null,
+  intent: Intent | null,
+): Problem[] {
+  const found = [
+    conflictingData(situation, clusterId),
+    view === null && clusterId !== null ? noLeader(situation, clusterId) : null,
+    failedStep(situation, intent),
+    ...(view === null ? [] : unhealthyMembers(view)),
+    troubledPods(situation, new Set(view?.voters.map(({ name }) => name))),
+  ];
+  return found.filter((problem) => problem !== null);
+}
+
+function conflictingData({ places }: Situation, clusterId: string | null): Problem | null {
+  const all = [...places.values()];
+  const reason = 'ConflictingData';
+  if (clusterId === null) {
+    const ids = clusterIdsOf(all);
+    if (ids.length < 2) return null;
+    return {
+      reason,
+      message: `kept volumes are of different clusters (${ids.join(', ')}): delete those that are not wanted`,
+    };
+  }
+  const foreign = all.filter((place) => isForeign(clusterId, place)).map(({ name }) => name);
+  if (foreign.length === 0) return null;
+  return {
+    reason,
+    message: `volumes of ${foreign.join(', ')} are of another cluster than ${clusterId}, and are left alone`,
+  };
+}
+
+function noLeader({ observed, places }: Situation, clusterId: string): Problem | null {
+  const { status } = observed.resource;
+  const all = [...places.values()];
+  const hasData = all.some(({ answer }) => answer.kind === 'member' && answer.clusterId === clusterId);
+  if (hasData) return wasFounded(status.members) ? quorumLost(all) : null;
+  const waiting = all.filter(({ answer }) => answer.kind === 'waiting');
+  if (wasFounded(status.members) || status.founder === undefined) {
+    if (all.length === 0 || waiting.length < all.length) return quorumLost(all);
+    const message = `every member has an empty volume: the data of cluster ${clusterId} is not here. Restore a volume, or delete the GraveyarCluster and make it anew`;
+    return { reason: 'DataLost', message };
+  }
+  const { name, id } = status.founder;
+  const founder = places.get(name);
+  if (founder?.answer.kind !== 'waiting' || String(founder.answer.memberId) === id) return null;
+  const message = `${name} was to found cluster ${clusterId} as ${id}, and has lost its volume. A second founding could lose data: if nothing was written yet, delete the GraveyarCluster and make it anew`;
+  return { reason: 'FounderLost', message };
+}
+
+function quorumLost(all: readonly Place[]): Problem {
+  const reason = 'QuorumLost';
+  if (all.length === 0)
+    return { reason, message: 'no leader is known, and there is nothing of its members in Kubernetes' };
+  const how = all.map((place) => `${place.name}: ${describe(place)}`).join('; ');
+  return { reason, message: `no leader is known, and nothing can be appended. ${how}` };
+}
+
+function describe(place: Place): string {
+  const { answer } = place;
+  if (answer.kind !== 'member') return silence(place);
+  return answer.leaderId === null ? `${answer.role}, knows no leader` : `${answer.role}, follows ${answer.leaderId}`;
+}
+
+function failedStep({ observed: { lastFailure } }: Situation, intent: Intent | null): Problem | null {
+  if (lastFailure === null || intent?.step?.kind !== lastFailure.action) return null;
+  return { reason: 'StepFailed', message: `${intent.message}: ${lastFailure.message}` };
+}
+
+function unhealthyMembers(view: ClusterView): Problem[] {
+  const ill = view.voters.filter(({ healthy }) => !healthy);
+  if (ill.length === 0) return [];
+  const how = ill.map(({ name, place }) => `${name}: ${silence(place)}`).join('; ');
+  const message = `${ill.length} of ${view.voters.length} voters are not healthy. ${how}`;
+  return [{ reason: 'MemberUnhealthy', message }];
+}
+
+/** Pods that cannot run, of members that are not in the configuration, or of whom nothing else is known. */
+function troubledPods({ places }: Situation, but: ReadonlySet<string>): Problem | null {
+  const troubled = [...places.values()].filter(({ name, pod }) => {
+    return !but.has(name) && pod !== null && !pod.deleting && (pod.state === 'failing' || pod.trouble !== null);
+  });
+  if (troubled.length === 0) return null;
+  return { reason: 'PodsNotRunning', message: troubled.map((place) => `${place.name}: ${silence(place)}`).join('; ') };
+}

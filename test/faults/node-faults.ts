@@ -93,12 +93,12 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     name: 'applied-index-apart-from-data',
     mistake: 'the applied index is written before the data that it stands for, not with it',
     file: 'src/storage/event-state/event-state.ts',
-    find: '    await this.#keyValue.write((batch) => {\n      const heads',
+    find: '    await this.#keyValue.write((batch) => {\n      for (const group of fresh)',
     replace: `    await this.#keyValue.write((batch) => {
       batch.put(metaKeys.applied, encodeApplied(applied));
     });
     await this.#keyValue.write((batch) => {
-      const heads`,
+      for (const group of fresh)`,
     caughtBy: whole(100),
   },
   {

@@ -1,7 +1,9 @@
 // The event state's own duties: applying, the format gate, pages, and holes that must never be read over.
 import { describe, expect, it } from 'vitest';
+import type { DecisionNeed } from '../../src/domain/append.ts';
 import { InvariantViolation } from '../../src/lib/assert.ts';
 import { EventState } from '../../src/storage/event-state/event-state.ts';
+import { RecentHeads } from '../../src/storage/event-state/recent-heads.ts';
 import { encodeGroup, joinGroup, type EncodedGroup } from '../../src/storage/group.ts';
 import { MemoryKeyValue } from '../../src/storage/key-value/memory-key-value.ts';
 import { kindRange, largeRecordKey, metaKeys, pageKey, streamIndexKey } from '../../src/storage/keys.ts';
@@ -19,6 +21,16 @@ class Subject {
       return this.decider.decide({ streamId, createdAt: 1, events });
     });
     return encodeGroup(decided);
+  }
+}
+
+/** Counts the keys that are read. */
+class CountingKeyValue extends MemoryKeyValue {
+  reads = 0;
+
+  override getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | null)[]> {
+    this.reads += keys.length;
+    return super.getMany(keys);
   }
 }
 
@@ -238,5 +250,44 @@ describe('records ahead of their entries', () => {
     expect(state.appliedEnd).toBe(5);
     const early = await ahead();
     await expect(early.state.install(snapshot)).rejects.toThrow(InvariantViolation);
+  });
+});
+
+describe('facts for decisions', () => {
+  const need = (streamId: string): DecisionNeed => ({ streams: new Map([[streamId, []]]), conditions: [] });
+
+  it('come from memory for streams that were appended to, and are the same as those from the engine', async () => {
+    const keyValue = new CountingKeyValue();
+    const subject = new Subject();
+    const state = await EventState.open(keyValue);
+    await state.apply([{ index: 1, term: 1, group: subject.group(['a', 1], ['b', 1], ['a', 1]) }]);
+    const before = keyValue.reads;
+    const facts = await state.loadForDecision(need('a'));
+    expect(keyValue.reads).toBe(before);
+    expect(facts.heads.get('a')).toEqual({ streamNumber: 0, lastRevision: 1, lastPosition: 2 });
+    const again = await EventState.open(keyValue);
+    expect((await again.loadForDecision(need('a'))).heads).toEqual(facts.heads);
+    expect(keyValue.reads).toBeGreaterThan(before);
+    expect((await state.loadForDecision(need('never'))).heads.size).toBe(0);
+  });
+
+  it('are those of a write once it is applied, not before', async () => {
+    const subject = new Subject();
+    const state = await EventState.open(subject.keyValue);
+    await state.apply([{ index: 1, term: 1, group: subject.group(['a', 1]) }]);
+    const applying = state.apply([{ index: 2, term: 1, group: subject.group(['a', 1]) }]);
+    expect((await state.loadForDecision(need('a'))).heads.get('a')?.lastRevision).toBe(0);
+    await applying;
+    expect((await state.loadForDecision(need('a'))).heads.get('a')?.lastRevision).toBe(1);
+  });
+
+  it('are forgotten in the order of writing, by count and by length of ids', () => {
+    const head = { streamNumber: 0, lastRevision: 0, lastPosition: 0 };
+    const recent = new RecentHeads({ heads: 2, characters: 100 });
+    for (const id of ['a', 'b', 'c', 'd', 'a', 'e']) recent.take(new Map([[id, head]]));
+    expect(['a', 'b', 'c', 'd', 'e'].filter((id) => recent.get(id) !== undefined)).toEqual(['a', 'e']);
+    const long = new RecentHeads({ heads: 100, characters: 100 });
+    for (let i = 0; i < 50; i += 1) long.take(new Map([[`${i}`.padStart(60, 'x'), head]]));
+    expect(long.size).toBe(2);
   });
 });

@@ -1,5 +1,5 @@
 /**
- * Loads what decisions need: heads first, in one batched read; then the event ids of the streams that exist, of which nearly all are
+ * Loads what decisions need: heads first, those that are not in memory in one batched read; then the event ids of the streams that exist, of which nearly all are
  * known to be new without reading anything; then the conditions, a few at a time.
  */
 import type { DecisionFacts, DecisionNeed, StreamHead } from '../../domain/append.ts';
@@ -8,6 +8,7 @@ import { defined } from '../../lib/assert.ts';
 import type { EventIdIndex, WantedId } from '../event-id-index/event-id-index.ts';
 import type { StoredRecord } from '../record.ts';
 import { findMatch } from './read-query.ts';
+import type { RecentHeads } from './recent-heads.ts';
 import { readHeads, recordWith, type StateView } from './state-view.ts';
 
 /** Conditions looked up at the same time: enough to keep the engine's threads busy, too few to starve other reads. */
@@ -37,12 +38,18 @@ interface EventIdSource {
 export async function loadDecisionFacts(
   view: StateView,
   need: DecisionNeed,
+  recent: RecentHeads,
   eventIds: EventIdSource,
 ): Promise<DecisionFacts> {
-  const streamIds = [...need.streams.keys()];
-  const found = streamIds.length === 0 ? [] : await readHeads(view.keyValue, streamIds);
   const heads = new Map<string, StreamHead>();
-  for (const [i, streamId] of streamIds.entries()) {
+  const unknown: string[] = [];
+  for (const streamId of need.streams.keys()) {
+    const head = recent.get(streamId);
+    if (head === undefined) unknown.push(streamId);
+    else heads.set(streamId, head);
+  }
+  const found = unknown.length === 0 ? [] : await readHeads(view.keyValue, unknown);
+  for (const [i, streamId] of unknown.entries()) {
     const head = found[i];
     if (head !== null && head !== undefined) heads.set(streamId, head);
   }

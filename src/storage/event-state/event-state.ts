@@ -25,6 +25,7 @@ import { readAllBackwards, readAllForwards } from './read-all.ts';
 import { readQuery } from './read-query.ts';
 import { placeOf, readStreamBackwards, readStreamForwards } from './read-stream.ts';
 import { assertSameRecords, recordsBehind } from './repeated-records.ts';
+import { RecentHeads } from './recent-heads.ts';
 import { readMeta, writeFirstMeta, type StateMeta } from './state-meta.ts';
 import { readHeads, type StateView } from './state-view.ts';
 import { writeGroup, writeHeads } from './write-group.ts';
@@ -52,6 +53,7 @@ export interface InstalledSnapshot {
 export class EventState {
   readonly #keyValue: KeyValue;
   readonly #eventIds: EventIdIndex;
+  readonly #recentHeads = new RecentHeads();
   readonly #clusterId: Uint8Array | null;
   #confState: Uint8Array | null;
   #applied: AppliedState;
@@ -196,8 +198,8 @@ export class EventState {
     const confState = configurations.at(-1) ?? this.#confState;
     const appends = fresh.flatMap((group) => group.appends);
     const eventIds = await this.#eventIds.prepare(appends);
+    const heads = new Map<string, StreamHead>();
     await this.#keyValue.write((batch) => {
-      const heads = new Map<string, StreamHead>();
       for (const group of fresh) writeGroup(batch, group, heads);
       writeHeads(batch, heads);
       eventIds.write(batch);
@@ -205,6 +207,7 @@ export class EventState {
       batch.put(metaKeys.applied, encodeApplied(applied));
     });
     this.#applied = applied;
+    this.#recentHeads.take(heads);
     this.#confState = confState;
     eventIds.done();
     return appends;
@@ -217,7 +220,8 @@ export class EventState {
 
   /** See `Store`, for this and all that follows. */
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {
-    return loadDecisionFacts(this.#view(), need, { index: this.#eventIds, settle: () => this.#applying });
+    const eventIds = { index: this.#eventIds, settle: () => this.#applying };
+    return loadDecisionFacts(this.#view(), need, this.#recentHeads, eventIds);
   }
 
   async stream(streamId: string): Promise<StreamSummary | null> {

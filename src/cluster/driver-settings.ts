@@ -26,6 +26,8 @@ export interface DriverSettings {
   /** Entries and their bytes, about, that are kept behind the cut for followers that are slow; a cluster of one keeps none. */
   readonly keepEntries: number;
   readonly keepBytes: number;
+  /** A chunk of a snapshot's records has at least so many bytes, unless it is the last, and at most one append more. */
+  readonly snapshotChunkBytes: number;
   /** How long an append waits for a leader to be known before it is refused, in election timeouts. */
   readonly leaderWaitTimeouts: number;
 }
@@ -45,6 +47,7 @@ export const DEFAULT_DRIVER_SETTINGS: DriverSettings = {
   trimBytes: 64 * MiB,
   keepEntries: 10_000,
   keepBytes: 64 * MiB,
+  snapshotChunkBytes: MiB,
   leaderWaitTimeouts: 3,
 };
 

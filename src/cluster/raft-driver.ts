@@ -29,6 +29,9 @@ import { ReadRounds } from './read-rounds.ts';
 import { StateApplier } from './state-applier.ts';
 import { TickTimer } from './tick-timer.ts';
 
+/** Rounds of reads are counted from a number of chance below this, so that those of this run are no others' (a clock may go back). */
+const READ_SALTS = 2 ** 52;
+
 export class RaftDriver {
   readonly applier: StateApplier;
   readonly proposals = new Proposals();
@@ -93,7 +96,7 @@ export class RaftDriver {
       },
     });
     this.#idleLog = new IdleLog(log, this.#appending);
-    this.reads = new ReadRounds(id, clock.nowMicros(), (context) => {
+    this.reads = new ReadRounds(id, Math.floor(parts.random() * READ_SALTS), (context) => {
       this.#input(() => {
         this.#node.readIndex(context);
       });

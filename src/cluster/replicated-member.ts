@@ -172,10 +172,11 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   sendSnapshot(message: Message): void {
-    const { transport, state, observer, logger } = this.#parts;
+    const { transport, state, settings, observer, logger } = this.#parts;
     if (transport === null || message.snapshot === null) return;
     const { nextPosition } = decodeSnapshotFacts(message.snapshot.data);
-    transport.sendSnapshot(message, snapshotSource(state, nextPosition), this.#stopping.signal).then(
+    const source = snapshotSource(state, nextPosition, settings.snapshotChunkBytes);
+    transport.sendSnapshot(message, source, this.#stopping.signal).then(
       () => {
         observer.snapshotTransferred('sent', 'completed', nextPosition);
         this.#driver.reportSnapshot(message.to, 'finished');

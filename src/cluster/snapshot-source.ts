@@ -9,15 +9,20 @@ import { joinGroup } from '../storage/group.ts';
 import type { StoredAppend } from '../storage/stored-append.ts';
 import type { SnapshotChunk, SnapshotSource } from './transport.ts';
 
-/** A chunk has at least so many bytes, unless it is the last, and at most one append more. */
-const CHUNK_BYTES = 1024 * 1024;
-
-/** The records below `end`, a count of events at which an append ends. */
-export function snapshotSource(state: EventState, end: number): SnapshotSource {
-  return { chunksFrom: (position) => chunksFrom(state, position, end) };
+/**
+ * The records below `end`, a count of events at which an append ends. A chunk has at least `chunkBytes`, unless it is the last, and
+ * at most one append more.
+ */
+export function snapshotSource(state: EventState, end: number, chunkBytes: number): SnapshotSource {
+  return { chunksFrom: (position) => chunksFrom(state, position, end, chunkBytes) };
 }
 
-async function* chunksFrom(state: EventState, position: number, end: number): AsyncGenerator<SnapshotChunk> {
+async function* chunksFrom(
+  state: EventState,
+  position: number,
+  end: number,
+  chunkBytes: number,
+): AsyncGenerator<SnapshotChunk> {
   if (position >= end) return;
   let appends: StoredAppend[] = [];
   let bytes = 0;
@@ -29,7 +34,7 @@ async function* chunksFrom(state: EventState, position: number, end: number): As
       appends.push(append);
       bytes += append.bytes.length;
       next = append.firstPosition + append.count;
-      if (bytes < CHUNK_BYTES) continue;
+      if (bytes < chunkBytes) continue;
       yield toChunk(appends);
       appends = [];
       bytes = 0;

@@ -109,6 +109,7 @@ export function wholeProfileOf(seed: number): WholeProfile {
       trimBytes: pick(1_500, 6_000, 100_000),
       keepEntries: pick(0, 4, 50),
       keepBytes: 1_000_000,
+      snapshotChunkBytes: pick(1, 400, 4_000, 1_000_000),
       leaderWaitTimeouts: pick(1, 3),
     },
     segmentBytes: pick(8_192, 32_768),

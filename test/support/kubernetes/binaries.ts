@@ -61,6 +61,15 @@ export const COREDNS: GoModule = {
   ldflags: stamp({}),
 };
 
+/** The program of a pod's first container, which is our own: there is no registry to take it from. */
+export const PAUSE: GoModule = {
+  name: 'pause',
+  version: '1',
+  packages: '.',
+  programs: ['pause'],
+  ldflags: stamp({}),
+};
+
 /** What `KUBEBUILDER_ASSETS` names, or what is built for it. Throws, naming the program, when the folder lacks one. */
 export async function apiServerPrograms(): Promise<ApiServerPrograms> {
   const assets = process.env['KUBEBUILDER_ASSETS'];
@@ -91,6 +100,11 @@ export async function kubernetesPrograms(): Promise<KubernetesPrograms> {
 /** Helm. */
 export async function helmProgram(): Promise<string> {
   return join(await buildPrograms(HELM), 'helm');
+}
+
+/** The program of a pod's first container. */
+export async function pauseProgram(): Promise<string> {
+  return join(await buildPrograms(PAUSE), 'pause');
 }
 
 /** CoreDNS. */

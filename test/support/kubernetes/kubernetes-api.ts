@@ -5,7 +5,7 @@
 import { Agent, request } from 'node:https';
 import { readFileSync } from 'node:fs';
 
-/** Any object of the API. */
+/** Any object of the API; what else it has, depends on its kind, which the one who asks for it knows. */
 export interface KubernetesObject {
   readonly apiVersion?: string;
   readonly kind?: string;
@@ -17,9 +17,6 @@ export interface KubernetesObject {
     readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
   };
-  // Every kind has its own parts, which the one who asks for it knows.
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly [part: string]: any;
 }
 
 /** An answer of the API server that is not a success. */

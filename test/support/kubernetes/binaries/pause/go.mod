@@ -1,0 +1,3 @@
+module graveyar.dev/test/pause
+
+go 1.25.0

@@ -1,12 +1,13 @@
 /**
  * Generates `src/grpc/gen` from `proto`: messages and services (buf with the local ts-proto plugin; nothing is fetched), and
- * the descriptors that the reflection service answers with. `--check` changes nothing and fails when what is committed is
- * not what the protos say.
+ * the descriptors that the reflection service answers with; and in the charts what follows from the operator's schemas. `--check` changes
+ * nothing and fails when what is committed is not what the sources say.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { chartFiles } from './charts/chart-files.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 const target = 'src/grpc/gen';
@@ -51,11 +52,17 @@ function differences(fresh: Map<string, string>, committed: Map<string, string>)
   return [...paths].filter((path) => fresh.get(path) !== committed.get(path)).sort();
 }
 
+const ofCharts = await chartFiles(root);
 const directory = mkdtempSync(join(tmpdir(), 'graveyar-generate-'));
 try {
   generate(directory);
   if (process.argv.includes('--check')) {
-    const stale = differences(files(join(directory, target)), files(join(root, target)));
+    const stale = [
+      ...differences(files(join(directory, target)), files(join(root, target))),
+      ...[...ofCharts]
+        .filter(([path, text]) => !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== text)
+        .map(([path]) => path),
+    ];
     if (stale.length > 0) {
       console.error(`generated code is not fresh; run "npm run generate" and commit:\n  ${stale.join('\n  ')}`);
       process.exitCode = 1;
@@ -63,6 +70,10 @@ try {
   } else {
     rmSync(join(root, target), { recursive: true, force: true });
     cpSync(join(directory, target), join(root, target), { recursive: true });
+    for (const [path, text] of ofCharts) {
+      mkdirSync(dirname(join(root, path)), { recursive: true });
+      writeFileSync(join(root, path), text);
+    }
   }
 } finally {
   rmSync(directory, { recursive: true, force: true });

@@ -24,7 +24,8 @@ COPY tsconfig.json ./
 COPY test/tsconfig.build.json test/
 COPY src src
 COPY operator operator
-RUN node node_modules/typescript/bin/tsc -p test/tsconfig.build.json
+# Types are checked where the tests are run.
+RUN node node_modules/typescript/bin/tsc -p test/tsconfig.build.json --noCheck --declaration false
 
 FROM ${BUILD_IMAGE} AS dependencies
 WORKDIR /app

@@ -10,6 +10,8 @@ export interface ClientTls {
   /** The client's own certificate and key, when the server asks for one. Both or neither. */
   readonly cert?: Uint8Array;
   readonly key?: Uint8Array;
+  /** The name that the server's certificate must be valid for, when that is not the host of its address. */
+  readonly serverName?: string;
 }
 
 /** All optional. */

@@ -45,12 +45,16 @@ export class Connection {
   readonly address: string;
   readonly #credentials: ChannelCredentials;
   readonly #clock: Clock;
+  readonly #options: ChannelOptions;
   #client: Client | null = null;
   #opening: Promise<Client> | null = null;
   #closed = false;
 
-  constructor(address: string, credentials: ChannelCredentials, clock: Clock) {
+  /** `serverName`: whom the server's certificate must name; null: the host of the address. */
+  constructor(address: string, credentials: ChannelCredentials, clock: Clock, serverName: string | null = null) {
     this.address = address;
+    this.#options =
+      serverName === null ? channelOptions : { ...channelOptions, 'grpc.ssl_target_name_override': serverName };
     this.#credentials = credentials;
     this.#clock = clock;
   }
@@ -90,7 +94,7 @@ export class Connection {
     this.#client?.close();
     this.#client = null;
     if (this.#closed) throw new NotConnected('the client is closed');
-    const client = new Client(this.address, this.#credentials, channelOptions);
+    const client = new Client(this.address, this.#credentials, this.#options);
     this.#client = client;
     if (await settled(client, this.#clock)) return client;
     if (this.#client === client) this.#client = null;

@@ -36,6 +36,7 @@ export interface EndpointOptions {
 export class Endpoints {
   readonly #addresses: readonly string[];
   readonly #credentials: ChannelCredentials;
+  readonly #serverName: string | null;
   readonly #clock: Clock;
   readonly #connections = new Map<string, Connection>();
   readonly #reachability: Reachability;
@@ -51,6 +52,7 @@ export class Endpoints {
     this.#addresses = addresses;
     this.#current = defined(addresses[0], 'an address');
     this.#credentials = tls === undefined ? credentials.createInsecure() : secure(tls);
+    this.#serverName = tls?.serverName ?? null;
     this.#clock = clock;
     this.#reachability = new Reachability(clock, connectMillis);
   }
@@ -115,7 +117,7 @@ export class Endpoints {
   #connection(address: string): Connection {
     let connection = this.#connections.get(address);
     if (connection === undefined) {
-      connection = new Connection(address, this.#credentials, this.#clock);
+      connection = new Connection(address, this.#credentials, this.#clock, this.#serverName);
       this.#connections.set(address, connection);
     }
     return connection;

@@ -275,6 +275,18 @@ describe('connections', () => {
     withoutCertificate.close();
   });
 
+  it('check the name that they are told to check instead of the address', async () => {
+    const { cert, key } = testTls;
+    const { port } = await started({ tls: { cert, key } });
+    const named = (serverName: string): GraveyarClient =>
+      new GraveyarClient(`127.0.0.1:${port}`, { tls: { ca: cert, serverName }, deadlineMillis: 2_000 });
+    const [right, wrong] = [named('localhost'), named('elsewhere.test')];
+    expect(await right.append('s', [{ type: 't' }])).toMatchObject({ firstPosition: 0 });
+    await expect(wrong.append('s', [{ type: 't' }])).rejects.toBeInstanceOf(UnavailableError);
+    right.close();
+    wrong.close();
+  });
+
   it('that cannot be listened for say why', async () => {
     const { port } = await started();
     await expect(startService({ port })).rejects.toMatchObject({ code: 'EADDRINUSE' });

@@ -178,6 +178,18 @@ export class RaftDriver {
     });
   }
 
+  /** Takes the leader for gone, as far as pre-votes of others go. It still counts when it is heard of again. */
+  forgetLeader(): void {
+    this.#input(() => {
+      this.#node.forgetLeader();
+    });
+  }
+
+  /** Whether the disk has not answered for so long that this member should not lead. */
+  get diskStalled(): boolean {
+    return this.#appending.stalledMillis > this.electionMillis / 2;
+  }
+
   receive(message: Message): void {
     // Somebody else was at this address, or this member's disk was another's.
     if (message.to !== this.id || message.from === this.id) return;
@@ -387,7 +399,7 @@ export class RaftDriver {
     const stalled = this.#appending.stalledMillis;
     if (this.leading) {
       if (stalled > this.electionMillis) this.#flee(stalled);
-    } else if (stalled > this.electionMillis / 2) {
+    } else if (this.diskStalled) {
       this.#parts.observer.diskStalled(stalled);
       return;
     }

@@ -11,6 +11,7 @@ import type { Message } from '../raft/messages.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Configuration } from './configuration.ts';
 import { decodeSnapshotFacts, encodeMembers, encodeSnapshotFacts, memberIds } from './configuration.ts';
+import { LeaderHunt } from './leader-hunt.ts';
 import { Leadership } from './leadership.ts';
 import { LogCompactor } from './log-compactor.ts';
 import { meet } from './meeting.ts';
@@ -46,6 +47,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   readonly #parts: MemberParts;
   readonly #driver: RaftDriver;
   readonly #leadership: Leadership;
+  readonly #hunt: LeaderHunt;
   readonly #compactor: LogCompactor;
   readonly #reception: SnapshotReception;
   readonly #removalWatch: RemovalWatch;
@@ -86,6 +88,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     this.#driver = new RaftDriver(parts, this);
     const driver = this.#driver;
     this.#leadership = new Leadership(driver, clock);
+    this.#hunt = new LeaderHunt(driver, clock);
     this.#compactor = new LogCompactor({
       log,
       state,
@@ -240,6 +243,14 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     this.#meetAt(peer.id, peer.address);
   }
 
+  reached(): void {
+    this.#hunt.reached();
+  }
+
+  disconnected(id: number): void {
+    this.#hunt.disconnected(id);
+  }
+
   unreachable(id: number): void {
     this.#driver.reportUnreachable(id);
   }
@@ -361,6 +372,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
         errors.push(error);
       });
     this.#stopping.abort(notServing());
+    this.#hunt.stop();
     await this.#driver.stop(notServing());
     if (transport !== null) await attempt(() => transport.stop());
     await this.#compactor.stop();

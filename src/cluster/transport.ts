@@ -56,6 +56,10 @@ export interface TransportHandler {
   receive(message: Message): void;
   /** A member's greeting was accepted: where to answer it, even if it is not among the peers that were set. */
   connected(peer: Peer): void;
+  /** This member can be sent to from now on. May come again and again, and late. */
+  reached(id: number): void;
+  /** A connection to this member, that was ready, broke: its process ended, or the network failed. It is tried anew. */
+  disconnected(id: number): void;
   /** Messages to this member were dropped, or its connection broke. At most about once per second and peer. */
   unreachable(id: number): void;
   /**

@@ -18,6 +18,8 @@ export interface RecordedMember {
   readonly connected: Peer[];
   readonly unreachable: number[];
   readonly fatal: InvariantViolation[];
+  /** What became of connections to others: each has two. */
+  readonly connections: string[];
   /** Warnings with their reasons. */
   readonly warnings: string[];
   /** Every chunk that was taken, of all transfers. */
@@ -59,6 +61,7 @@ export async function startMember(options: RecordedMemberOptions): Promise<Recor
     transport,
     received: [],
     connected: [],
+    connections: [],
     unreachable: [],
     fatal,
     warnings,
@@ -82,6 +85,12 @@ function handlerOf(member: RecordedMember, options: RecordedMemberOptions): Tran
     },
     connected: (peer) => {
       member.connected.push(peer);
+    },
+    reached: (id) => {
+      member.connections.push(`reached ${id}`);
+    },
+    disconnected: (id) => {
+      member.connections.push(`disconnected from ${id}`);
     },
     unreachable: (id) => {
       member.unreachable.push(id);

@@ -1,5 +1,6 @@
 // The transport between members over real connections on loopback.
-import { createConnection } from 'node:net';
+import { createConnection, createServer } from 'node:net';
+import type { Socket } from 'node:net';
 import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -80,6 +81,39 @@ describe('messages', () => {
     const again = await member({ id: 2, port: Number(first.peer.address.split(':')[1]) });
     await untilConnected(a, again);
     await untilAppends(a, again);
+  });
+
+  it('tell when a member comes into reach, and when its connections break, which those that were never made do not', async () => {
+    const a = await member({ id: 1 });
+    const b = await startMember({ id: 2 });
+    a.transport.setPeers([b.peer, { id: 3, address: '127.0.0.1:1' }]);
+    await eventually('both streams', () => a.connections.length === 2);
+    await eventually('the other one to be out of reach', () => a.unreachable.includes(3));
+    expect(a.connections).toEqual(['reached 2', 'reached 2']);
+    await b.transport.stop();
+    await eventually('both to break', () => a.connections.length === 4);
+    expect(a.connections.slice(2)).toEqual(['disconnected from 2', 'disconnected from 2']);
+  });
+
+  it('find a member again whose connections were taken and never answered meanwhile', async () => {
+    const a = await member({ id: 1 });
+    const b = await startMember({ id: 2 });
+    const port = Number(b.peer.address.split(':')[1]);
+    a.transport.setPeers([b.peer]);
+    await untilConnected(a, b);
+    await b.transport.stop();
+    // As a process that is stopped: its system takes connections.
+    const taken = new Set<Socket>();
+    const silent = createServer((socket) => taken.add(socket.on('error', () => undefined)));
+    await new Promise<void>((resolve) => {
+      silent.listen(port, '127.0.0.1', resolve);
+    });
+    await eventually('a connection to wait in', () => taken.size >= 4);
+    const closed = new Promise((resolve) => silent.close(resolve));
+    for (const socket of taken) socket.destroy();
+    await closed;
+    const again = await member({ id: 2, port });
+    await untilConnected(a, again);
   });
 
   it('are not delivered to another member at the same address', async () => {

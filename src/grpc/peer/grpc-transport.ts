@@ -137,6 +137,12 @@ export class GrpcTransport implements Transport {
       onUnreachable: () => {
         if (this.#links.has(peer.id)) this.#registry.handler.unreachable(peer.id);
       },
+      onConnected: () => {
+        this.#registry.handler.reached(peer.id);
+      },
+      onDisconnected: () => {
+        if (this.#links.has(peer.id)) this.#registry.handler.disconnected(peer.id);
+      },
     });
   }
 

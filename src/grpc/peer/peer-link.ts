@@ -20,6 +20,10 @@ export interface PeerLinkOptions {
   readonly logger: Logger;
   readonly hello: () => Buffer;
   readonly onUnreachable: () => void;
+  /** A stream is ready. */
+  readonly onConnected: () => void;
+  /** A stream that was ready broke. */
+  readonly onDisconnected: () => void;
 }
 
 const MiB = 1024 * 1024;
@@ -84,7 +88,11 @@ export class PeerLink {
   #stream(bounds: { count: number; bytes: number }, keptWhileAway: number): PeerStream {
     const { clock, hello, peer } = this.#options;
     return new PeerStream({
-      client: this.connect(),
+      address: peer.address,
+      connect: () => this.connect(),
+      disconnect: (client) => {
+        this.disconnect(client);
+      },
       clock,
       memberId: peer.id,
       hello,
@@ -94,13 +102,15 @@ export class PeerLink {
         this.#log('connected', () => {
           this.#options.logger.info('connected to a member', { memberId: peer.id, address: peer.address });
         });
+        this.#options.onConnected();
       },
-      onLost: (reason, refused) => {
+      onLost: (reason, how) => {
         // How a connection breaks differs from try to try, and is the same to whoever reads it.
-        this.#log(refused ? reason : 'away', () => {
+        this.#log(how === 'refused' ? reason : 'away', () => {
           this.#options.logger.warn('cannot reach a member', { memberId: peer.id, address: peer.address, reason });
         });
         this.#unreachable();
+        if (how === 'broken') this.#options.onDisconnected();
       },
       onDropped: () => {
         this.#unreachable();

@@ -21,15 +21,18 @@ export const BATCH_BYTES = 1 * MiB;
 /** Bytes of a snapshot that were sent and not yet confirmed. */
 export const SNAPSHOT_WINDOW_BYTES = 8 * MiB;
 
+/** How long it may take until somebody takes the connection. */
+export const REACH_MILLIS = 1_000;
+
 /** How long a greeting may take, after which the connection is tried anew. */
-export const HELLO_MILLIS = 3_000;
+export const HELLO_MILLIS = 2_000;
 
 /** A transfer without any progress for so long is given up. */
 export const SNAPSHOT_STALL_MILLIS = 15_000;
 
-/** A host that vanished is noticed after both. */
-const keepaliveMillis = 2_000;
-const keepaliveTimeoutMillis = 2_000;
+/** A host that vanished is noticed after both; what was cut for as long is connected anew, which the system's repeats would not be. */
+const keepaliveMillis = 1_000;
+const keepaliveTimeoutMillis = 1_500;
 
 /** For both sides of every connection between members. */
 export const CHANNEL_OPTIONS: ChannelOptions = {
@@ -38,10 +41,8 @@ export const CHANNEL_OPTIONS: ChannelOptions = {
   'grpc-node.flow_control_window': 8 * MiB,
   'grpc.keepalive_time_ms': keepaliveMillis,
   'grpc.keepalive_timeout_ms': keepaliveTimeoutMillis,
-  'grpc.initial_reconnect_backoff_ms': 50,
-  'grpc.max_reconnect_backoff_ms': 500,
-  // Members may come back under their name with another address.
-  'grpc.dns_min_time_between_resolutions_ms': 1_000,
+  // Members are each other's neighbours, whatever the environment says of the way to the world.
+  'grpc.enable_http_proxy': 0,
   'grpc.enable_retries': 0,
   'grpc.enable_channelz': 0,
   'grpc.service_config_disable_resolution': 1,

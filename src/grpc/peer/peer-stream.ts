@@ -10,15 +10,20 @@ import type { Client, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import type { Message } from '../../cluster/raft-message.ts';
 import type { CancelTimer, Clock } from '../../lib/clock.ts';
 import { randomFraction } from '../../lib/random.ts';
+import { parseHostPort, reachTcp } from '../../lib/tcp-reach.ts';
 import { MessagesResponse, PeerService } from '../gen/graveyar/raft/v1/peer.ts';
 import { encodeMessages } from './message-writer.ts';
 import { OutgoingQueue } from './outgoing-queue.ts';
 import type { QueueBounds } from './outgoing-queue.ts';
-import { BATCH_BYTES, HELLO_MILLIS } from './peer-protocol.ts';
+import { BATCH_BYTES, HELLO_MILLIS, REACH_MILLIS } from './peer-protocol.ts';
 
 /** What a stream is made of, and whom it tells what. */
 export interface PeerStreamOptions {
-  readonly client: Client;
+  /** Where the member listens, `host:port`. */
+  readonly address: string;
+  /** A fresh connection there, not made yet; and the end of one. */
+  readonly connect: () => Client;
+  readonly disconnect: (client: Client) => void;
   readonly clock: Clock;
   /** The member that must answer. */
   readonly memberId: number;
@@ -29,14 +34,24 @@ export interface PeerStreamOptions {
   readonly keptWhileAway: number;
   readonly onReady: () => void;
   /** It could not be established, or broke, or was `refused` by who answered; `reason` is for people. It tries again by itself. */
-  readonly onLost: (reason: string, refused: boolean) => void;
+  readonly onLost: (reason: string, how: LossKind) => void;
   readonly onDropped: () => void;
+}
+
+/** What became of a stream: never ready, ready and then broken, or turned away by whoever answered. */
+export type LossKind = 'away' | 'broken' | 'refused';
+
+/** One attempt: the stream goes on with one that became ready, until it ends. */
+interface Attempt {
+  readonly over: AbortController;
+  client: Client | null;
+  call: Call | null;
 }
 
 const identity = (bytes: Buffer): Buffer => bytes;
 const writesInFlight = 2;
 const firstBackoffMillis = 50;
-const longestBackoffMillis = 1_000;
+const longestBackoffMillis = 500;
 
 type Call = ClientDuplexStream<Buffer, Buffer>;
 
@@ -45,7 +60,7 @@ export class PeerStream {
   readonly #options: PeerStreamOptions;
   readonly #queue: OutgoingQueue;
   readonly #away: OutgoingQueue;
-  #call: Call | null = null;
+  #attempt: Attempt | null = null;
   #ready = false;
   #closed = false;
   #writing = 0;
@@ -71,11 +86,11 @@ export class PeerStream {
 
   /** Sends what waits, as far as the connection takes it. */
   flush(): void {
-    while (this.#ready && this.#call !== null && this.#writing < writesInFlight && this.#queue.size > 0) {
-      const call = this.#call;
+    while (this.#ready && this.#writing < writesInFlight && this.#queue.size > 0) {
+      const attempt = this.#attempt;
       this.#writing++;
-      call.write(encodeMessages(this.#queue.take(BATCH_BYTES)), () => {
-        if (call !== this.#call) return;
+      attempt?.call?.write(encodeMessages(this.#queue.take(BATCH_BYTES)), () => {
+        if (attempt !== this.#attempt) return;
         this.#writing--;
         this.flush();
       });
@@ -85,38 +100,62 @@ export class PeerStream {
   /** Ends the connection and drops what waits. */
   close(): void {
     this.#closed = true;
-    this.#cancelTimer();
-    const call = this.#call;
     this.#forget();
-    call?.cancel();
   }
 
+  /**
+   * Everything is fresh for each attempt: after a cut link, the library and the system go on with an old one in steps of many
+   * seconds. Whether somebody listens is found out first, as only that can be given up.
+   */
   #connect(): void {
     if (this.#closed) return;
-    const { client, clock, hello } = this.#options;
+    const { address, clock } = this.#options;
+    const attempt: Attempt = { over: new AbortController(), client: null, call: null };
+    this.#attempt = attempt;
+    const place = parseHostPort(address);
+    const reached = place === null ? Promise.resolve() : reachTcp(place, clock, REACH_MILLIS, attempt.over.signal);
+    reached.then(
+      () => {
+        if (attempt === this.#attempt) this.#greet(attempt);
+      },
+      (error: unknown) => {
+        this.#lost(attempt, error instanceof Error ? error.message : String(error), 'away');
+      },
+    );
+  }
+
+  #greet(attempt: Attempt): void {
+    const { clock, connect, hello } = this.#options;
+    const client = connect();
     const { path } = PeerService.messages;
     const call = client.makeBidiStreamRequest(path, identity, identity, new Metadata(), {});
-    this.#call = call;
+    attempt.client = client;
+    attempt.call = call;
     call.on('data', (bytes: Buffer) => {
-      this.#answered(call, bytes);
+      this.#answered(attempt, bytes);
     });
     call.on('error', (error: ServiceError) => {
-      this.#lost(call, error.details, error.code === Code.FAILED_PRECONDITION);
+      this.#lost(attempt, error.details, error.code === Code.FAILED_PRECONDITION ? 'refused' : this.#lossKind);
     });
     call.on('end', () => {
-      this.#lost(call, 'the member ended the connection');
+      this.#lost(attempt, 'the member ended the connection', this.#lossKind);
     });
     call.write(hello());
     this.#cancelTimer = clock.setTimer(HELLO_MILLIS, () => {
-      this.#lost(call, `the member did not answer within ${HELLO_MILLIS} ms`);
+      this.#lost(attempt, `the member did not answer within ${HELLO_MILLIS} ms`, 'away');
     });
   }
 
-  #answered(call: Call, bytes: Buffer): void {
-    if (call !== this.#call || this.#ready) return;
+  get #lossKind(): LossKind {
+    return this.#ready ? 'broken' : 'away';
+  }
+
+  #answered(attempt: Attempt, bytes: Buffer): void {
+    if (attempt !== this.#attempt || this.#ready) return;
     const memberId = memberIdOf(bytes);
     if (memberId !== this.#options.memberId) {
-      this.#lost(call, `member ${memberId ?? 'unknown'} answered in place of ${this.#options.memberId}`, true);
+      const who = memberId ?? 'unknown';
+      this.#lost(attempt, `member ${who} answered in place of ${this.#options.memberId}`, 'refused');
       return;
     }
     this.#cancelTimer();
@@ -127,26 +166,30 @@ export class PeerStream {
     this.flush();
   }
 
-  #lost(call: Call, reason: string, refused = false): void {
-    if (call !== this.#call) return;
-    this.#cancelTimer();
+  #lost(attempt: Attempt, reason: string, how: LossKind): void {
+    if (attempt !== this.#attempt) return;
     this.#forget();
-    call.cancel();
     const { clock, onLost } = this.#options;
     const millis = this.#backoffMillis * (0.5 + randomFraction() / 2);
     this.#backoffMillis = Math.min(2 * this.#backoffMillis, longestBackoffMillis);
     this.#cancelTimer = clock.setTimer(millis, () => {
       this.#connect();
     });
-    onLost(reason, refused);
+    onLost(reason, how);
   }
 
   #forget(): void {
-    this.#call = null;
+    this.#cancelTimer();
+    const attempt = this.#attempt;
+    this.#attempt = null;
     this.#ready = false;
     this.#writing = 0;
     this.#queue.clear();
     this.#away.clear();
+    if (attempt === null) return;
+    attempt.over.abort(new Error('given up'));
+    attempt.call?.cancel();
+    if (attempt.client !== null) this.#options.disconnect(attempt.client);
   }
 }
 

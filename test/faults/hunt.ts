@@ -29,8 +29,8 @@ async function hunt(name: string): Promise<HuntResult> {
     }
   }
   const { nodes = 'core' } = caughtBy;
-  const options = { nodes, from: 1, to: caughtBy.seeds, stride: 1, maxEvents: null, twice: 0, failures: 1 };
-  const { seeds, events, failures } = await runCampaign(options, () => undefined);
+  const options = { nodes, from: 1, to: caughtBy.seeds, maxEvents: null, twice: 0, failures: 1 };
+  const { seeds, events, failures } = await runCampaign(options);
   return { caught: failures.length > 0, seeds, events, message: failures[0]?.message ?? '' };
 }
 

@@ -1,5 +1,6 @@
 /**
- * Many seeds, one after the other: runs them, repeats a sample to prove that a seed determines its run, and sums up.
+ * Many seeds, one after the other in this process: runs them, repeats a sample to prove that a seed determines its run, and sums up.
+ * The tests and the hunt for planted faults run seeds so; the command runs them in processes (blocks.ts).
  *
  * Must not know where the report goes.
  */
@@ -18,8 +19,6 @@ export interface CampaignOptions {
   readonly nodes: Nodes;
   readonly from: number;
   readonly to: number;
-  /** Runs seeds from, from + stride, from + 2 * stride, … */
-  readonly stride: number;
   readonly maxEvents: number | null;
   /** Every how many seeds one is run twice; 0 for none. */
   readonly twice: number;
@@ -28,7 +27,7 @@ export interface CampaignOptions {
 }
 
 /** Sums of what was run. */
-export interface CampaignReport {
+export interface CampaignSums {
   seeds: number;
   events: number;
   repeated: number;
@@ -38,7 +37,10 @@ export interface CampaignReport {
   orphaned: number;
   /** Virtual time, microseconds. */
   micros: number;
-  failures: CampaignFailure[];
+}
+
+export interface CampaignReport extends CampaignSums {
+  readonly failures: CampaignFailure[];
 }
 
 export interface CampaignFailure {
@@ -47,20 +49,19 @@ export interface CampaignFailure {
   readonly message: string;
 }
 
-export function emptyReport(): CampaignReport {
-  return { seeds: 0, events: 0, repeated: 0, leaderTerms: 0, committed: 0, orphaned: 0, micros: 0, failures: [] };
+export function noSums(): CampaignSums {
+  return { seeds: 0, events: 0, repeated: 0, leaderTerms: 0, committed: 0, orphaned: 0, micros: 0 };
 }
 
-/** Runs the seeds. `progress` is called after each. */
-export async function runCampaign(
-  options: CampaignOptions,
-  progress: (report: CampaignReport, last: RunResult) => void,
-): Promise<CampaignReport> {
-  const report = emptyReport();
-  for (let seed = options.from; seed <= options.to; seed += options.stride) {
+/** Runs the seeds. */
+export async function runCampaign(options: CampaignOptions): Promise<CampaignReport> {
+  const report = { ...noSums(), failures: [] as CampaignFailure[] };
+  for (let seed = options.from; seed <= options.to; seed += 1) {
     const run = { seed, ...(options.maxEvents === null ? {} : { maxEvents: options.maxEvents }) };
     const result = await runSeedOf(options.nodes, run);
-    count(report, result);
+    addRun(report, result);
+    const { violation } = result;
+    if (violation !== null) report.failures.push({ seed, events: result.events, message: violation.message });
     if (options.twice > 0 && report.seeds % options.twice === 1 % options.twice) {
       report.repeated++;
       const again = await runSeedOf(options.nodes, run);
@@ -69,31 +70,20 @@ export async function runCampaign(
         report.failures.push({ seed, events: result.events, message });
       }
     }
-    progress(report, result);
     if (report.failures.length >= options.failures) break;
   }
   return report;
 }
 
-function count(report: CampaignReport, result: RunResult): void {
-  report.seeds++;
-  report.events += result.events;
-  report.leaderTerms += result.leaderTerms;
-  report.committed += result.committed;
-  if (result.orphaned) report.orphaned++;
-  report.micros += result.micros;
-  const { seed, events, violation } = result;
-  if (violation !== null) report.failures.push({ seed, events, message: violation.message });
-}
-
-/** Adds the sums of one report to another. */
-export function addReport(total: CampaignReport, part: CampaignReport): void {
-  total.seeds += part.seeds;
-  total.events += part.events;
-  total.repeated += part.repeated;
-  total.leaderTerms += part.leaderTerms;
-  total.committed += part.committed;
-  total.orphaned += part.orphaned;
-  total.micros += part.micros;
-  total.failures.push(...part.failures);
+/** Counts a run in. */
+export function addRun(
+  sums: CampaignSums,
+  run: Pick<RunResult, 'events' | 'leaderTerms' | 'committed' | 'orphaned' | 'micros'>,
+): void {
+  sums.seeds++;
+  sums.events += run.events;
+  sums.leaderTerms += run.leaderTerms;
+  sums.committed += run.committed;
+  if (run.orphaned) sums.orphaned++;
+  sums.micros += run.micros;
 }

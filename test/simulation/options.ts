@@ -14,6 +14,8 @@ export interface SimulateOptions {
   readonly twice: number;
   readonly jobs: number;
   readonly failures: number;
+  /** Path of the record; null: one in the directory for temporary files. */
+  readonly record: string | null;
 }
 
 function count(low: number): (text: string) => number {
@@ -43,14 +45,19 @@ export function readOptions(args: readonly string[]): SimulateOptions {
         .default('core'),
     )
     .option('--events <n>', 'stop each seed after this many events', count(1))
-    .option('--trace', 'print every line of the trace', false)
-    .option('--twice <n>', 'run every n-th seed twice and compare (0: none)', count(0), 50)
+    .option('--trace', 'run the first seed alone and print every line of its trace', false)
+    .option('--twice <n>', 'run every n-th seed again in another process and compare (0: none)', count(0), 50)
     .option('--jobs <n>', 'processes to share the seeds', count(1), 1)
     .option('--failures <n>', 'stop after this many failing seeds', count(1), 1)
+    .option('--record <file>', 'where each seed is written down as it begins, ends or fails')
     .parse([...args], { from: 'user' });
   const options = command.opts<
-    Omit<SimulateOptions, 'from' | 'to' | 'events'> & { seeds: { from: number; to: number }; events?: number }
+    Omit<SimulateOptions, 'from' | 'to' | 'events' | 'record'> & {
+      seeds: { from: number; to: number };
+      events?: number;
+      record?: string;
+    }
   >();
-  const { seeds, events, ...rest } = options;
-  return { ...rest, from: seeds.from, to: seeds.to, events: events ?? null };
+  const { seeds, events, record, ...rest } = options;
+  return { ...rest, from: seeds.from, to: seeds.to, events: events ?? null, record: record ?? null };
 }

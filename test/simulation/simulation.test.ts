@@ -20,12 +20,11 @@ describe('simulated clusters', () => {
         nodes: 'core' as const,
         from,
         to: Math.min(from + CHUNK - 1, SEEDS.to),
-        stride: 1,
         maxEvents: null,
         twice: 20,
         failures: 1,
       };
-      const report = await runCampaign(options, () => undefined);
+      const report = await runCampaign(options);
       const [failure] = report.failures;
       const replay =
         failure && `npm run simulate -- --seeds ${failure.seed}..${failure.seed} --events ${failure.events}`;

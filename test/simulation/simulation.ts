@@ -8,6 +8,7 @@ import { MessageType } from '../../src/raft/messages.ts';
 import { Clients } from './clients.ts';
 import { Cluster } from './cluster.ts';
 import { History, type Witness } from './history.ts';
+import { isolated } from './isolation.ts';
 import { Machine } from './machine.ts';
 import { Nemesis } from './nemesis.ts';
 import { Network } from './network.ts';
@@ -41,6 +42,8 @@ export interface RunResult {
   readonly orphaned: boolean;
   readonly violation: Violation | null;
   readonly lines: readonly string[];
+  /** The last events, when there was a violation. */
+  readonly notes: readonly string[];
 }
 
 /** Runs a seed to its end, to `maxEvents`, or to the first violation. */
@@ -81,6 +84,14 @@ class Simulation implements World {
   }
 
   async run(): Promise<RunResult> {
+    const violated = (error: unknown): void => {
+      this.violated(error);
+    };
+    await isolated(this.scheduler, violated, () => this.#run());
+    return this.#result();
+  }
+
+  async #run(): Promise<void> {
     this.history.begin(this.#genesis());
     for (let i = 0; i < this.profile.voters; i++) this.#newMachine(true);
     this.#clients.start();
@@ -90,7 +101,6 @@ class Simulation implements World {
       return this.#violation !== null || this.#recovery.done || this.scheduler.events >= limit;
     };
     await this.scheduler.run(over, () => this.#afterEvent());
-    return this.#result();
   }
 
   send(message: Message): void {
@@ -153,6 +163,7 @@ class Simulation implements World {
       orphaned: this.#recovery.orphaned,
       violation: this.#violation,
       lines: this.trace.tail(Infinity),
+      notes: this.#violation === null ? [] : this.trace.notes,
     };
   }
 }

@@ -22,6 +22,7 @@ export function callMember<T>(
 ): Promise<T> {
   const { wire, scheduler } = world;
   const over = new AbortController();
+  let answered = false;
   return new Promise<T>((resolve, reject) => {
     wire.call(client, machine.number, () => {
       const { process } = machine;
@@ -35,11 +36,13 @@ export function callMember<T>(
         work(pipeline, over.signal).then(
           (value) => {
             answer(() => {
+              answered = true;
               resolve(value);
             });
           },
           (error: unknown) => {
             answer(() => {
+              answered = true;
               reject(error instanceof Error ? error : new Error(String(error)));
             });
           },
@@ -47,7 +50,7 @@ export function callMember<T>(
       });
     });
     scheduler.after(patienceMicros, () => {
-      reject(new NoAnswer('no answer came'));
+      if (!answered) reject(new NoAnswer('no answer came'));
       // The connection is closed, and the member hears of it if it can.
       wire.call(client, machine.number, () => {
         const { process } = machine;

@@ -75,10 +75,7 @@ export class WholeNemesis {
           machine.process.behaviour.stalledUntil = this.#world.scheduler.now + random.between(10_000, 500_000);
         break;
       case 'failDisk':
-        if (machine.process !== null) machine.process.behaviour.failAfter = random.between(0, 20);
-        machine.onEnd(() => {
-          this.#startLater(machine);
-        });
+        this.#failDisk(machine);
         break;
       case 'wipe':
         this.#wipe(machine);
@@ -117,9 +114,20 @@ export class WholeNemesis {
     }
   }
 
+  #failDisk(machine: WholeMachine): void {
+    if (machine.process !== null) machine.process.behaviour.failAfter = this.#random.between(0, 20);
+    machine.onEnd(() => {
+      this.#startLater(machine);
+    });
+  }
+
   #startLater(machine: WholeMachine): void {
-    this.#world.scheduler.after(this.#random.between(1_000, 500_000), () => {
+    const { scheduler, profile } = this.#world;
+    scheduler.after(this.#random.between(1_000, 500_000), () => {
+      if (machine.up) return;
       machine.start();
+      // A disk that is failing fails at a start as well, and that is when nobody listens yet.
+      if (!this.#stopped && this.#random.chance(profile.faults.failDisk / 40)) this.#failDisk(machine);
     });
   }
 

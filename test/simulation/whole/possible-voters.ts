@@ -11,6 +11,8 @@ export class PossibleVoters {
   /** A change is under way, or its outcome is unknown and only a leader of a later term can tell. */
   #changing = false;
   #unknownSince = 0;
+  /** Of the newest leader that was heard of. One of an older term may still take itself for the leader, of voters of the past. */
+  #newestTerm = 0;
   readonly #machines: () => readonly WholeMachine[];
 
   constructor(machines: () => readonly WholeMachine[]) {
@@ -40,6 +42,7 @@ export class PossibleVoters {
   /** The change of a leader in `term` has ended; `known`: what is in force can be read from it. */
   changed(term: number, known: boolean): void {
     this.#changing = false;
+    this.#newestTerm = Math.max(this.#newestTerm, term);
     if (!known) this.#unknownSince = term;
   }
 
@@ -48,6 +51,8 @@ export class PossibleVoters {
     for (const machine of this.#machines()) {
       const status = machine.process?.node?.admin.status();
       if (status === undefined || !machine.leads || status.term <= this.#unknownSince || status.joint) continue;
+      if (status.term < this.#newestTerm) continue;
+      this.#newestTerm = status.term;
       this.#sets = [status.members.filter(({ role }) => role !== 'learner').map(({ id }) => id)];
       this.#unknownSince = 0;
     }

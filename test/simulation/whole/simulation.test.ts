@@ -38,8 +38,8 @@ describe('simulated whole nodes', () => {
     let acknowledged = 0;
     for (let from = SEEDS.from; from <= SEEDS.to && performance.now() - started < BUDGET_MILLIS; from += CHUNK) {
       const to = Math.min(from + CHUNK - 1, SEEDS.to);
-      const options = { nodes: 'whole' as const, from, to, stride: 1, maxEvents: null, twice: CHUNK, failures: 1 };
-      const { failures, ...report } = await runCampaign(options, () => undefined);
+      const options = { nodes: 'whole' as const, from, to, maxEvents: null, twice: CHUNK, failures: 1 };
+      const { failures, ...report } = await runCampaign(options);
       const [failure] = failures;
       const replay = failure && `npm run simulate -- --nodes whole --seeds ${failure.seed} --events ${failure.events}`;
       expect(failure?.message, replay ?? '').toBeUndefined();

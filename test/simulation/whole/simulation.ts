@@ -7,6 +7,7 @@ import type { Beginning } from '../../../src/cluster/replicated-node.ts';
 import type { Store } from '../../../src/storage/store.ts';
 import { checkHistory } from '../../chaos/checker/check-history.ts';
 import type { LogEvent } from '../../chaos/checker/history.ts';
+import { isolated } from '../isolation.ts';
 import { SeededRandom } from '../random.ts';
 import { Scheduler } from '../scheduler.ts';
 import type { RunOptions, RunResult } from '../simulation.ts';
@@ -24,6 +25,7 @@ import { addressOf, type WholeWorld } from './world.ts';
 /** Within this time without faults everybody must be at the same end. */
 const PEACE_MICROS = 20_000_000;
 const PROBE_MICROS = 200_000;
+const EVENTS_A_LOOK = 16;
 
 export function runWholeSeed(options: RunOptions): Promise<RunResult> {
   return new WholeSimulation(options).run();
@@ -60,15 +62,14 @@ class WholeSimulation implements WholeWorld {
   }
 
   async run(): Promise<RunResult> {
-    const unhandled = (error: unknown): void => {
+    const violated = (error: unknown): void => {
       this.violated(error);
     };
-    process.on('unhandledRejection', unhandled);
-    // Long scans let the event loop run other work (lib/clock.ts): here that is the next event at the same time.
-    const realImmediate = globalThis.setImmediate;
-    globalThis.setImmediate = ((callback: () => void) => {
-      this.scheduler.after(0, callback);
-    }) as unknown as typeof setImmediate;
+    await isolated(this.scheduler, violated, () => this.#run());
+    return this.#result();
+  }
+
+  async #run(): Promise<void> {
     for (let i = 0; i < this.profile.voters; i++) this.#newMachine(true);
     this.#clients.start();
     this.scheduler.after(this.profile.calmMicros, () => {
@@ -80,9 +81,6 @@ class WholeSimulation implements WholeWorld {
     await this.scheduler.run(over, () => {
       this.#afterEvent();
     });
-    process.off('unhandledRejection', unhandled);
-    globalThis.setImmediate = realImmediate;
-    return this.#result();
   }
 
   violated(error: unknown): void {
@@ -126,6 +124,8 @@ class WholeSimulation implements WholeWorld {
       return;
     }
     if (this.#done || this.#judging) return;
+    // Looking for the end costs about as much as an event.
+    if (this.scheduler.events % EVENTS_A_LOOK !== 0 && now <= this.#peaceEnds) return;
     const waiting = this.#waitingFor();
     if (waiting === null) {
       this.#judging = true;
@@ -133,7 +133,7 @@ class WholeSimulation implements WholeWorld {
         this.violated(error);
       });
     } else if (now > this.#peaceEnds) {
-      this.violated(new Violation('a healthy quorum makes progress', waiting));
+      this.violated(new Violation('a healthy quorum makes progress', `${waiting}; ${this.#describe()}`));
     }
   }
 
@@ -183,15 +183,15 @@ class WholeSimulation implements WholeWorld {
 
   /** What is missing to the end, or null. */
   #waitingFor(): string | null {
-    if (this.#clients.busy > 0) return `clients have not ended; ${this.#describe()}`;
-    if (this.#probed < 0) return `no append is acknowledged; ${this.#describe()}`;
+    if (this.#clients.busy > 0) return 'clients have not ended';
+    if (this.#probed < 0) return 'no append is acknowledged';
     const leader = [...this.machines.values()].find(({ leads }) => leads);
     const status = leader?.process?.node?.admin.status();
-    if (status === undefined) return `nobody leads; ${this.#describe()}`;
+    if (status === undefined) return 'nobody leads';
     for (const machine of this.#members()) {
       const own = machine.process?.node?.admin.status();
       if (own === undefined || own.appliedIndex < status.lastIndex || own.appliedEnd !== this.ledger.end) {
-        return `${machine.run} is behind; ${this.#describe()}`;
+        return `${machine.run} is behind`;
       }
     }
     const late = this.#subscribers.find(({ stream, next }) => stream === null && next < this.ledger.end);
@@ -240,6 +240,7 @@ class WholeSimulation implements WholeWorld {
       orphaned: false,
       violation: this.#violation,
       lines: this.trace.tail(Infinity),
+      notes: this.#violation === null ? [] : this.trace.notes,
     };
   }
 }

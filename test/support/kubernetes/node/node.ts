@@ -10,6 +10,7 @@ import type { KubernetesPrograms } from '../binaries.ts';
 import { startControlPlane } from '../control-plane.ts';
 import type { ControlPlane } from '../control-plane.ts';
 import { Daemon } from '../daemon.ts';
+import { ensureNodePackages } from '../debian-packages.ts';
 import type { KubernetesObject } from '../kubernetes-api.ts';
 import { controlGroupOf, machineDirectory } from '../machine.ts';
 import { ContainerRuntime, PAUSE_IMAGE } from './container-runtime.ts';
@@ -30,11 +31,19 @@ type NodeObject = KubernetesObject & {
 
 const READY_MILLIS = 120_000;
 
+/** Makes ready what a node is made of, for which it may need the network: to be called outside the machine, before it. */
+export async function prepareNode(): Promise<void> {
+  ensureNodePackages();
+  await kubernetesPrograms();
+  await corednsProgram();
+  await pauseProgram();
+}
+
 /** Starts everything; resolves when the node is ready for pods. */
 export async function startNode(): Promise<KubernetesNode> {
   const machine = machineDirectory();
   if (machine === null) throw new Error('a node is started only inside a machine of its own');
-  prepareMachine();
+  prepareMachine(machine);
   const programs = await kubernetesPrograms();
   const plane = await startControlPlane({ controllers: true, scheduler: true, address: NODE_ADDRESS });
   const directory = join(machine, 'node');
@@ -117,7 +126,7 @@ export class KubernetesNode {
   }
 }
 
-function prepareMachine(): void {
+function prepareMachine(machine: string): void {
   // Sockets of the container runtime's helpers and handles of network namespaces have fixed places here.
   execFileSync('mount', ['--make-rprivate', '/']);
   execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
@@ -129,5 +138,9 @@ function prepareMachine(): void {
   ip('link', 'set', 'node0', 'up');
   // The kubelet wants to know its way out, which it never uses.
   ip('route', 'add', 'default', 'dev', 'node0');
+  // Names of Services are known to what runs here beside pods, too.
+  const resolver = join(machine, 'resolv.conf');
+  writeFileSync(resolver, `nameserver ${NODE_ADDRESS}\n`);
+  execFileSync('mount', ['--bind', resolver, '/etc/resolv.conf']);
   for (const setting of ['ip_forward', 'conf/all/forwarding']) writeFileSync(`/proc/sys/net/ipv4/${setting}`, '1');
 }

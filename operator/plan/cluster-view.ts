@@ -20,10 +20,9 @@ export interface ViewedMember extends ConfiguredMember {
   readonly present: boolean;
   /** The leader has heard of it lately, and it has what the leader has but for a little. */
   readonly caughtUp: boolean;
-  /**
-   * Present, follows this leader, caught up, its pod ready (that of a learner: running) and not going, and its volume there to stay. What
-   * is not known counts as not.
-   */
+  /** Present, follows this leader, caught up, its pod not going: counts for a majority now. What is not known counts as not. */
+  readonly works: boolean;
+  /** Works, its pod is ready (that of a learner: running), and its volume is there to stay. */
   readonly healthy: boolean;
 }
 
@@ -85,14 +84,10 @@ function viewMember(member: ConfiguredMember, leader: MemberAnswer, places: Plac
   const heard = self || (member.active === true && member.snapshotting !== true);
   const caughtUp = heard && (self || behind <= CAUGHT_UP_ENTRIES);
   const follows = present && answer.term === leader.term && answer.leaderId === leader.memberId;
-  return { ...member, place, present, caughtUp, healthy: follows && caughtUp && stands(place, member.role) };
-}
-
-/** Its pod and its volume are there and are not going. */
-function stands(place: Place | undefined, role: ConfiguredMember['role']): boolean {
   const pod = place?.pod ?? null;
+  const works = follows && caughtUp && pod !== null && !pod.deleting;
   const claim = place?.claim ?? null;
-  if (pod === null || pod.deleting) return false;
-  if (claim !== null && (claim.deleting || claim.phase === 'Lost')) return false;
-  return pod.state === 'ready' || (role === 'learner' && pod.state === 'running');
+  const stays = claim !== null && !claim.deleting && claim.phase !== 'Lost';
+  const ready = pod?.state === 'ready' || (member.role === 'learner' && pod?.state === 'running');
+  return { ...member, place, present, caughtUp, works, healthy: works && ready && stays };
 }

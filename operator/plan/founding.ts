@@ -30,7 +30,7 @@ export function begin(situation: Situation): Beginning {
     const message = unclaimed === undefined ? `creating ${member}` : `creating ${member} for the volume that was kept`;
     return undecided(doStep('Founding', { kind: 'apply-stateful-set', member }, 'CreatingMember', message));
   }
-  const mending = mendWithoutLeader(situation);
+  const mending = mendWithoutLeader(situation) ?? renewVolumes(all);
   if (mending !== null) return undecided(mending);
   const ids = clusterIdsOf(all);
   if (ids.length > 1) return undecided(hold('Adopting', `kept volumes are of different clusters: ${ids.join(', ')}`));
@@ -57,6 +57,22 @@ function found({ observed }: Situation, all: readonly Place[]): Beginning {
     intent: hold('Founding', `${founder.name} (${id}) is to found cluster ${clusterId}`),
     decided: { clusterId, founder: { name: founder.name, id } },
   };
+}
+
+/** Volumes that are lost, or being deleted, before anybody has written to them. */
+function renewVolumes(all: readonly Place[]): Intent | null {
+  for (const { name, claim, pod, answer } of all) {
+    if (claim === null || answer.kind === 'member') continue;
+    if (claim.phase === 'Lost' && !claim.kept && !claim.deleting) {
+      const step = { kind: 'delete-claim', member: name, claimUid: claim.uid } as const;
+      return doStep('Founding', step, 'DeletingVolume', `deleting the volume claim of ${name}: the volume is lost`);
+    }
+    if (!claim.deleting || (claim.kept && answer.kind !== 'waiting')) continue;
+    if (pod === null || pod.deleting) return hold('Founding', `the volume of ${name} is going`);
+    const step = { kind: 'delete-pod', member: name, podUid: pod.uid } as const;
+    return doStep('Founding', step, 'RestartingMember', `restarting ${name}, whose volume is being deleted`);
+  }
+  return null;
 }
 
 function adopt({ places }: Situation, clusterId: string, all: readonly Place[]): Beginning {

@@ -42,14 +42,17 @@ function memberNames({ observed, places }: Situation, clusterId: string): string
 }
 
 /**
- * Updates a member that does not run, or runs and neither is ready nor answers: without a leader it has nothing to lose, and perhaps there
- * is none because of the template that it has. One that answers is left alone, also when it is not ready: it waits for the others.
+ * Updates a member that does not run: without a leader it has nothing to lose, and perhaps there is none because of the template that
+ * it has. So is one that runs and neither is ready nor answers, unless another has the new template and does not answer either. One that
+ * answers is left alone, also when it is not ready: it waits for the others.
  */
 export function mendWithoutLeader(situation: Situation): Intent | null {
+  const { templateHash } = situation.observed;
+  const isMute = ({ answer, pod }: Place): boolean => answer.kind === 'unreachable' && pod?.state !== 'unscheduled';
+  const suspect = [...situation.places.values()].some((one) => one.pod?.templateHash === templateHash && isMute(one));
   for (const place of situation.places.values()) {
-    if (!isOutdated(place, situation.observed.templateHash)) continue;
-    const mute = place.answer.kind === 'unreachable' && place.pod?.state === 'running';
-    if (!isDown(place) && !mute) continue;
+    if (!isOutdated(place, templateHash)) continue;
+    if (!isDown(place) && (suspect || !isMute(place) || place.pod?.state === 'ready')) continue;
     const intent = renew(situation, place);
     if (intent !== null) return intent;
   }

@@ -23,7 +23,7 @@ export const cleanUp: Concern = (situation) => {
 };
 
 function discard({ view, rules }: LedSituation, place: Place): Intent | null {
-  const { name, claim, statefulSet } = place;
+  const { name, claim, statefulSet, pod } = place;
   if (claim !== null && !claim.deleting) {
     if (!rules.mayDeleteVolume(view, place)) {
       if (statefulSet === null) return null;
@@ -35,6 +35,10 @@ function discard({ view, rules }: LedSituation, place: Place): Intent | null {
   if (statefulSet !== null && !statefulSet.deleting) {
     const step = { kind: 'delete-stateful-set', member: name, statefulSetUid: statefulSet.uid } as const;
     return doStep('CleaningUp', step, 'DeletingMember', `deleting ${name}, which is no member any more`);
+  }
+  if (statefulSet === null && pod !== null && !pod.deleting) {
+    const step = { kind: 'delete-pod', member: name, podUid: pod.uid } as const;
+    return doStep('CleaningUp', step, 'DeletingMember', `deleting the pod of ${name}, which is no member any more`);
   }
   return wait('CleaningUp', `${name} is being deleted`);
 }

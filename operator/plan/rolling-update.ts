@@ -48,18 +48,29 @@ function suspectOf({ observed, places, view }: LedSituation): Place | undefined 
 export const mend: Concern = (situation) => {
   const { observed, places, view } = situation;
   const suspect = suspectOf(situation);
+  let waiting: Intent | null = null;
   for (const place of places.values()) {
     if (!isOutdated(place, observed.templateHash) || isForeign(view.clusterId, place)) continue;
     const voter = view.voters.find(({ name }) => name === place.name);
     if (voter?.healthy === true) continue;
-    if (suspect !== undefined && suspect !== place) {
-      return wait('RollingUpdate', `${place.name} is updated when ${suspect.name} works: ${silence(suspect)}`);
-    }
-    const intent = voter === undefined ? renew(situation, place) : mendVoter(situation, voter, place);
-    if (intent !== null) return intent;
+    const intent = mendPlace(situation, place, voter, suspect);
+    if (intent?.step) return intent;
+    waiting ??= intent;
   }
-  return null;
+  return waiting;
 };
+
+function mendPlace(
+  situation: LedSituation,
+  place: Place,
+  voter: ViewedMember | undefined,
+  suspect: Place | undefined,
+): Intent | null {
+  if (suspect !== undefined && suspect !== place) {
+    return wait('RollingUpdate', `${place.name} is updated when ${suspect.name} works: ${silence(suspect)}`);
+  }
+  return voter === undefined ? renew(situation, place) : mendVoter(situation, voter, place);
+}
 
 function mendVoter(situation: LedSituation, voter: ViewedMember, place: Place): Intent | null {
   const { rules, view } = situation;

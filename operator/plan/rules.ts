@@ -1,6 +1,6 @@
 /**
  * The rules on which safety rests, in one place and replaceable, so that a test can show that each of them is needed. Each answers
- * from a confirmed view of the cluster; what is not known to be healthy counts as lost.
+ * from a confirmed view of the cluster; what is not known to work counts as lost.
  */
 import type { ClusterView, ViewedMember } from './cluster-view.ts';
 import { majority } from './cluster-view.ts';
@@ -9,13 +9,13 @@ import type { Place, Places } from './place.ts';
 import { answerIn } from './place.ts';
 
 export interface Rules {
-  /** The healthy voters besides this one are a majority: it may stop. */
+  /** The voters at work besides this one are a majority: it may stop. */
   readonly mayStop: (view: ClusterView, member: ViewedMember) => boolean;
-  /** Before and after this voter is taken out, the healthy ones are a majority. */
+  /** Before and after this voter is taken out, those at work are a majority. */
   readonly mayRemove: (view: ClusterView, voter: ViewedMember) => boolean;
-  /** A learner with a vote makes the healthy voters no less of a majority. */
+  /** A learner with a vote makes those at work no less of a majority. */
   readonly mayPromote: (view: ClusterView, learner: ViewedMember) => boolean;
-  /** The learner can take the voter's vote, and the healthy ones are a majority before and after. */
+  /** The learner can take the voter's vote, and those at work are a majority before and after. */
   readonly mayReplace: (view: ClusterView, old: ViewedMember, learner: ViewedMember) => boolean;
   /** There is no learner yet, and no change is under way. */
   readonly mayAddLearner: (view: ClusterView) => boolean;
@@ -28,30 +28,31 @@ export interface Rules {
   readonly mayDeleteVolume: (view: ClusterView, place: Place) => boolean;
 }
 
-function healthyBesides(view: ClusterView, ...without: readonly ViewedMember[]): number {
-  return view.voters.filter((voter) => voter.healthy && !without.some(({ id }) => id === voter.id)).length;
+/** Voters that work, without this one. */
+function othersAtWork(view: ClusterView, without?: ViewedMember): number {
+  return view.voters.filter((voter) => voter.works && voter.id !== without?.id).length;
 }
 
 export const RULES: Rules = {
   mayStop: (view, member) => {
     if (member.role === 'learner') return true;
-    return healthyBesides(view, member) >= majority(view.voters.length);
+    return othersAtWork(view, member) >= majority(view.voters.length);
   },
 
   mayRemove: (view, voter) => {
     const { length } = view.voters;
-    if (length === 1 || healthyBesides(view) < majority(length)) return false;
-    return healthyBesides(view, voter) >= majority(length - 1);
+    if (length === 1 || othersAtWork(view) < majority(length)) return false;
+    return othersAtWork(view, voter) >= majority(length - 1);
   },
 
   mayPromote: (view, learner) => {
-    if (!learner.present || !learner.caughtUp) return false;
-    return healthyBesides(view) + 1 >= majority(view.voters.length + 1);
+    if (!learner.healthy) return false;
+    return othersAtWork(view) + 1 >= majority(view.voters.length + 1);
   },
 
   mayReplace: (view, old, learner) => {
-    if (!learner.present || !learner.caughtUp || old.healthy) return false;
-    return healthyBesides(view, old) >= majority(view.voters.length);
+    if (!learner.healthy || old.works) return false;
+    return othersAtWork(view, old) >= majority(view.voters.length);
   },
 
   mayAddLearner: (view) => view.learners.length === 0 && !view.joint,
@@ -62,7 +63,7 @@ export const RULES: Rules = {
     if (wasFounded(status.members)) return null;
     const others = [...places.values()].some((place) => place.answer.kind === 'member');
     const place = places.get(founder.name);
-    if (others || place?.answer.kind !== 'waiting') return null;
+    if (others || place?.answer.kind !== 'waiting' || place.claim?.deleting === true) return null;
     return String(place.answer.memberId) === founder.id ? place : null;
   },
 

@@ -1,0 +1,24 @@
+// The plan in a simulated world: whatever fails, in whatever order, it never breaks a law (test/operator/world/laws.ts), and when the failures
+// end it brings the cluster to what the spec says. A failure prints its seed and path; PLAN_SEED repeats it, PLAN_RUNS sets how many lives
+// are lived: `PLAN_RUNS=100000 npx vitest run --config test/vitest.config.ts test/operator/plan-properties.test.ts`.
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { live, stories } from './world/story.ts';
+
+const RUNS = Number(process.env['PLAN_RUNS'] ?? 1000);
+const SEED = process.env['PLAN_SEED'];
+
+const options = { numRuns: RUNS, ...(SEED === undefined ? {} : { seed: Number(SEED) }) };
+
+describe('the plan, in lives full of failures,', () => {
+  for (const seen of ['fresh', 'stale'] as const) {
+    it(`breaks no law and comes to rest, with ${seen} views`, () => {
+      fc.assert(
+        fc.property(stories(seen), (story) => {
+          expect(live(story)).toBeGreaterThan(0);
+        }),
+        options,
+      );
+    });
+  }
+});

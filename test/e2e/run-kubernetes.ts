@@ -28,7 +28,7 @@ interface Inside {
   readonly form: 'short' | 'full';
   readonly report: string;
   readonly helm: string;
-  readonly archives: readonly string[];
+  readonly archive: string;
 }
 
 const VARIABLE = 'GRAVEYAR_E2E';
@@ -47,12 +47,11 @@ async function outside(): Promise<number> {
   if (obstacle !== null) throw new Error(`real pods cannot be run here: ${obstacle}`);
   await prepareNode();
   const helm = await helmProgram();
-  const archives: string[] = [];
-  for (const { tag } of IMAGES) archives.push((await buildImage(tag)).archive);
+  const { archive } = await buildImage(IMAGES[0].tag);
   const scratch = mkdtempSync(join(tmpdir(), 'graveyar-e2e-'));
   const report = join(scratch, 'report.json');
   try {
-    const inside: Inside = { form, report, helm, archives };
+    const inside: Inside = { form, report, helm, archive };
     process.env[VARIABLE] = JSON.stringify(inside);
     const code = await runInMachine([process.execPath, fileURLToPath(import.meta.url)], RUN_MILLIS[form]);
     if (values.report !== undefined) writeFileSync(values.report, readFileSync(report));
@@ -62,10 +61,12 @@ async function outside(): Promise<number> {
   }
 }
 
-async function inside({ form, report: file, helm, archives }: Inside): Promise<number> {
+async function inside({ form, report: file, helm, archive }: Inside): Promise<number> {
   const started = performance.now();
   const node = await startNode();
-  for (const archive of archives) await node.runtime.importImages(archive);
+  await node.runtime.importImages(archive);
+  const [now, next] = IMAGES.map(({ repository, tag }) => `${repository}:${tag}`);
+  await node.runtime.ctr('images', 'tag', now ?? '', next ?? '');
   const cluster = new TestCluster(node, helm);
   const startSeconds = (performance.now() - started) / 1000;
   console.log(`a node of Kubernetes ${KUBERNETES_VERSION} is ready after ${startSeconds.toFixed(0)} s`);

@@ -226,7 +226,8 @@ export class ControlPlane {
   }
 
   async #startOther(program: string, args: readonly string[], health: string): Promise<void> {
-    const daemon = new Daemon({ program, args, logDirectory: this.logDirectory });
+    // They may end when the API server does, and are started again, as everywhere.
+    const daemon = new Daemon({ program, args, logDirectory: this.logDirectory, restarted: true });
     this.#others.push(daemon);
     await daemon.start(() => healthy(health));
   }

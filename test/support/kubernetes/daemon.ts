@@ -15,10 +15,13 @@ export interface DaemonOptions {
   /** By default the program's own. */
   readonly name?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** Whether it is started again when it ends by itself, as a service of a machine is. By default not. */
+  readonly restarted?: boolean;
 }
 
 const STOP_MILLIS = 20_000;
 const POLL_MILLIS = 50;
+const RESTART_MILLIS = 500;
 const LOG_LINES = 25;
 
 /** One program, which may be started again after its end. */
@@ -27,6 +30,7 @@ export class Daemon {
   readonly #options: DaemonOptions;
   #child: ChildProcess | null = null;
   #ended: Promise<void> = Promise.resolve();
+  #stopping = true;
 
   constructor(options: DaemonOptions) {
     this.#options = options;
@@ -49,10 +53,12 @@ export class Daemon {
   /** Starts it, and resolves once `ready` says so. Throws with the end of its log when it ends first or is late. */
   async start(ready: () => Promise<boolean>, millis = 60_000): Promise<void> {
     if (this.#child !== null) throw new Error(`${this.name} runs already`);
+    this.#stopping = false;
     this.#spawn();
     const end = performance.now() + millis;
     while (!(await ready().catch(() => false))) {
-      if (!this.running) throw new Error(`${this.name} ended instead of starting:\n${this.logTail()}`);
+      if (!this.running && this.#options.restarted !== true)
+        throw new Error(`${this.name} ended instead of starting:\n${this.logTail()}`);
       if (performance.now() > end) {
         await this.stop('SIGKILL');
         throw new Error(`${this.name} was not ready after ${millis} ms:\n${this.logTail()}`);
@@ -76,14 +82,23 @@ export class Daemon {
       const gone = (): void => {
         this.#child = null;
         resolve();
+        if (this.#options.restarted === true) this.#restartLater();
       };
       child.once('error', gone);
       child.once('exit', gone);
     });
   }
 
+  #restartLater(): void {
+    const timer = setTimeout(() => {
+      if (!this.#stopping && this.#child === null) this.#spawn();
+    }, RESTART_MILLIS);
+    timer.unref();
+  }
+
   /** Ends it and resolves when it is gone. A program that does not heed the signal in time is killed. */
   async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    this.#stopping = true;
     const child = this.#child;
     if (child === null) return;
     child.kill(signal);

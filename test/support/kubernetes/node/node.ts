@@ -89,7 +89,7 @@ export class KubernetesNode {
     ];
     await Promise.all(
       daemons.map(async ({ options, health }) => {
-        const daemon = new Daemon(options);
+        const daemon = new Daemon({ ...options, restarted: true });
         this.#daemons.push(daemon);
         await daemon.start(async () => (await fetch(`http://127.0.0.1:${health}`)).ok, READY_MILLIS);
       }),

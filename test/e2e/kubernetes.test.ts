@@ -1,0 +1,48 @@
+// The short form of the end-to-end run on real pods: each of its phases must end well, with nothing lost and nothing twice.
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { TemporaryDirectory } from '../support/temporary-directory.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import { phases } from './phases.ts';
+import type { PhaseReport, Report } from './report.ts';
+
+/** Programs and images may be built first, once. */
+const RUN_MILLIS = 60 * 60_000;
+const RUNNER = fileURLToPath(new URL('run-kubernetes.ts', import.meta.url));
+
+let directory: TemporaryDirectory;
+let report: Report | null = null;
+
+beforeAll(async () => {
+  directory = await temporaryDirectory();
+  const file = join(directory.path, 'report.json');
+  const child = spawn(process.execPath, [RUNNER, '--short', '--report', file], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    timeout: RUN_MILLIS,
+  });
+  await new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  if (existsSync(file)) report = JSON.parse(readFileSync(file, 'utf8')) as Report;
+}, RUN_MILLIS);
+
+afterAll(() => directory.remove());
+
+describe('on Kubernetes', () => {
+  it.each(phases('short').map(({ name }) => name))('%s', (name) => {
+    const found = report?.phases.find((phase) => phase.name === name);
+    // A phase after one that failed is not run.
+    const well: Partial<PhaseReport> = { name, failure: '', lost: 0, duplicated: 0 };
+    expect(found ?? 'not run').toMatchObject(well);
+  });
+
+  it('appends are acknowledged in every phase that the store is up in', () => {
+    const without = report?.phases.filter(({ acknowledged }) => acknowledged === 0).map(({ name }) => name);
+    // The client begins when the first member serves.
+    expect(without).toEqual([phases('short')[0]?.name]);
+  });
+});

@@ -6,6 +6,7 @@ import {
   AddLearnerResponse,
   ClusterService,
   ClusterStatusResponse,
+  FoundRequest,
   ListMembersResponse,
   MemberRole,
   PromoteRequest,
@@ -57,6 +58,12 @@ export interface ClusterState {
   readonly members: readonly ClusterMember[];
 }
 
+/** Whom to add. */
+export interface AddLearnerOptions extends CallOptions {
+  /** Refused when another member is at the address. Default: whoever is there. */
+  readonly memberId?: number;
+}
+
 const nothing = new Uint8Array(0);
 const ignored = (): void => undefined;
 
@@ -81,9 +88,18 @@ export class ClusterClient {
     return this.#caller.unary(path, nothing, decode, options);
   }
 
-  /** Adds whoever listens at a peer address as a member without a vote. */
-  addLearner(peerAddress: string, options: CallOptions = {}): Promise<ClusterMember> {
-    const request = AddLearnerRequest.encode({ peerAddress }).finish();
+  /**
+   * Makes a cluster with this id of the one member that is asked, which must be the named one and wait for a cluster. It is asked
+   * for at one address only, which the client must have been given alone: it is the member's own to answer. May be repeated.
+   */
+  found(clusterId: string, memberId: number, options: CallOptions = {}): Promise<void> {
+    const request = FoundRequest.encode({ clusterId, memberId }).finish();
+    return this.#caller.unary(ClusterService.found.path, request, ignored, options);
+  }
+
+  /** Adds whoever listens at a peer address as a member without a vote; with `memberId`, only when it is that member. */
+  addLearner(peerAddress: string, options: AddLearnerOptions = {}): Promise<ClusterMember> {
+    const request = AddLearnerRequest.encode({ peerAddress, memberId: options.memberId }).finish();
     const decode = (answer: Uint8Array): ClusterMember => {
       const { member } = AddLearnerResponse.decode(answer);
       if (member === undefined) throw malformed();

@@ -9,7 +9,7 @@ export type {
   TransactionOptions,
   TransactionPart,
 } from './graveyar-client.ts';
-export type { ClusterClient, ClusterMember, ClusterState } from './cluster-client.ts';
+export type { AddLearnerOptions, ClusterClient, ClusterMember, ClusterState } from './cluster-client.ts';
 export type { CallOptions, ClientOptions, ClientTls } from './client-options.ts';
 export type { Expected, JsonValue, NewEvent } from './new-event.ts';
 export type { RecordedEvent } from './recorded-event.ts';

@@ -1,7 +1,7 @@
 /**
  * The operations behind the Cluster service, as a port: what can be asked about a cluster and changed in it. Knows no wire.
  *
- * Changes are made by the leader: elsewhere they reject with NOT_LEADER, and the API layer passes them on. They resolve when
+ * Changes, but for `found`, are made by the leader: elsewhere they reject with NOT_LEADER, and the API layer passes them on. They resolve when
  * the change is committed and applied on the leader, and reject with MEMBERSHIP_REFUSED (with the reason), MEMBER_NOT_FOUND,
  * OUTCOME_UNKNOWN (ask `status` and try again), NOT_SERVING, or with the signal's reason.
  */
@@ -62,8 +62,18 @@ export interface ClusterAdmin {
   /** Resolves when a leader is known (or this process leads and may decide), at once when one is. Rejects with the signal's reason. */
   waitForLeader(signal: AbortSignal): Promise<LeaderHint>;
 
-  /** Adds whoever listens at `peerAddress`, which must belong to no cluster yet, as a learner. Again for a member: does nothing. */
-  addLearner(peerAddress: string, signal: AbortSignal): Promise<MemberInfo>;
+  /**
+   * Makes a cluster with this id, of which this member is the only one. Durable when it resolves; again for the same cluster does nothing.
+   * MEMBERSHIP_REFUSED when this is not the member `memberId`, when it belongs to another cluster or is about to, and when it
+   * was not started to wait for one.
+   */
+  found(clusterId: string, memberId: number, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Adds whoever listens at `peerAddress`, which must belong to no cluster yet, as a learner. Again for a member: does nothing.
+   * MEMBERSHIP_REFUSED when `memberId` is given and another member is found there.
+   */
+  addLearner(peerAddress: string, signal: AbortSignal, memberId?: number): Promise<MemberInfo>;
 
   /** Makes a learner a voter. MEMBERSHIP_REFUSED while it has not caught up. A voter stays one. */
   promote(memberId: number, signal: AbortSignal): Promise<void>;

@@ -14,6 +14,7 @@ import { ProgressState } from '../raft/status.ts';
 import type { ClusterAdmin, ClusterStatus, LeaderHint, MemberStatus } from './cluster-admin.ts';
 import type { Configuration } from './configuration.ts';
 import { encodeMembers, memberIds } from './configuration.ts';
+import type { Founding } from './founding.ts';
 import type { Leadership } from './leadership.ts';
 import type { Introduction, MemberInfo } from './member.ts';
 import { notLeader } from './not-leader.ts';
@@ -22,6 +23,8 @@ import { watchStatus } from './watch-status.ts';
 
 /** How far a learner may be behind, in entries, to be promoted. */
 const CAUGHT_UP_ENTRIES = 1000;
+/** How long the first write of a cluster may take. */
+const FOUNDING_MILLIS = 30_000;
 
 export interface RaftAdminParts {
   readonly driver: RaftDriver;
@@ -29,6 +32,7 @@ export interface RaftAdminParts {
   readonly clock: Clock;
   /** Asks whoever listens at a peer address who it is. */
   readonly introduce: (address: string, signal: AbortSignal) => Promise<Introduction>;
+  readonly founding: Founding;
   readonly removed: () => boolean;
 }
 
@@ -85,9 +89,22 @@ export class RaftAdmin implements ClusterAdmin {
     };
   }
 
-  async addLearner(peerAddress: string, signal: AbortSignal): Promise<MemberInfo> {
+  found(clusterId: string, memberId: number, signal: AbortSignal): Promise<void> {
+    const expired = (): StoreError => {
+      const reason = `the cluster was not made within ${FOUNDING_MILLIS} ms, and may be made later`;
+      return new StoreError('OUTCOME_UNKNOWN', reason, { reason });
+    };
+    const found = (): Promise<void> => this.#parts.founding.found(clusterId, memberId);
+    return withDeadline(this.#parts.clock, FOUNDING_MILLIS, signal, expired, found);
+  }
+
+  async addLearner(peerAddress: string, signal: AbortSignal, memberId?: number): Promise<MemberInfo> {
     this.#assertLeading();
     const introduction = await this.#parts.introduce(peerAddress, signal);
+    const { id, name } = introduction.member;
+    if (memberId !== undefined && id !== memberId) {
+      throw refused(`at ${peerAddress} is ${name}, member ${id}, not member ${memberId}`);
+    }
     return this.addIntroduced(introduction, signal);
   }
 

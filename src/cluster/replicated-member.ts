@@ -11,6 +11,7 @@ import type { Message } from '../raft/messages.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import type { Configuration } from './configuration.ts';
 import { decodeSnapshotFacts, encodeMembers, encodeSnapshotFacts, memberIds } from './configuration.ts';
+import { Founding } from './founding.ts';
 import { LeaderHunt } from './leader-hunt.ts';
 import { Leadership } from './leadership.ts';
 import { LogCompactor } from './log-compactor.ts';
@@ -117,6 +118,14 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
       leadership: this.#leadership,
       clock,
       introduce: (address, signal) => this.#askIntroduction(address, signal),
+      founding: new Founding({
+        id: parts.id,
+        waits: parts.beginning.kind === 'wait',
+        clusterId: () => this.#clusterId,
+        // The first leader of any cluster has a term above that of its founding.
+        approached: () => driver.leaderId !== 0 || driver.term > GENESIS_TERM,
+        found: (clusterId) => this.#found(clusterId, [parts.self]),
+      }),
       removed: () => this.#isRemoved,
     });
   }
@@ -333,7 +342,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     const byId = members.toSorted((a, b) => a.id - b.id);
     const { nextPosition } = this.#parts.state.tail();
     const data = encodeSnapshotFacts({ clusterId, members: byId, nextPosition });
-    this.#driver.found({ index: 1, term: 1, confState, data });
+    this.#driver.found({ index: 1, term: GENESIS_TERM, confState, data });
     await this.#leadership.until(
       () => (this.#driver.configuration.clusterId === null ? null : true),
       this.#stopping.signal,
@@ -403,6 +412,8 @@ function isSame(one: MemberInfo, other: MemberInfo): boolean {
 }
 
 const MAX_MET = 64;
+/** Of the snapshot that begins a cluster. */
+const GENESIS_TERM = 1;
 /** Election timeouts without a leader after which a member asks whether it still is one. */
 const REMOVAL_TIMEOUTS = 5;
 const NO_TRANSPORT = 'this server was started without a peer address, and cannot have other members';

@@ -20,7 +20,9 @@ export type Beginning =
       readonly members: readonly { readonly name: string; readonly address: string }[];
     }
   /** It asks the members at these peer addresses to add it as a learner, until one does. Empty: it waits to be added. */
-  | { readonly kind: 'join'; readonly addresses: readonly string[] };
+  | { readonly kind: 'join'; readonly addresses: readonly string[] }
+  /** It does nothing by itself: it waits to be added to a cluster, or to be told to found one. */
+  | { readonly kind: 'wait' };
 
 export interface OpenReplicatedStoreOptions {
   /** Default: `{kind: 'alone'}`. */

@@ -12,7 +12,7 @@ import type { SettingKey, Settings } from './settings.ts';
 /** Where settings may come from. */
 export interface SettingsSources {
   /** By key; a flag that was not given is missing or undefined. */
-  readonly flags: Readonly<Partial<Record<SettingKey, string | undefined>>>;
+  readonly flags: Readonly<Partial<Record<SettingKey, string | boolean | undefined>>>;
   /** The process's environment, as it is. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** The configuration file, or null when there is none. */
@@ -87,7 +87,7 @@ function ourVariables(environment: SettingsSources['environment'], problems: str
  * Kubernetes gives every pod variables for each Service of its namespace, and a Service called `graveyar` would set
  * GRAVEYAR_PORT to "tcp://10.0.0.1:4000". They are not meant for us.
  */
-function isServiceLink(name: string, value: string): boolean {
+export function isServiceLink(name: string, value: string): boolean {
   return (
     /_SERVICE_(HOST|PORT|PORT_[A-Z0-9_]+)$/.test(name) ||
     /_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/.test(name) ||
@@ -133,15 +133,18 @@ function checkRelations(settings: Settings, problems: string[]): void {
 }
 
 function checkCluster(settings: Settings, problems: string[]): void {
-  const { name, initialMembers, join, peerPort, port, electionTimeout, heartbeatInterval } = settings;
+  const { name, initialMembers, join, waitForCluster, peerPort, port, electionTimeout, heartbeatInterval } = settings;
   if (Buffer.byteLength(name) > LONGEST_NAME) problems.push(`--name: must be at most ${LONGEST_NAME} bytes long`);
   if (initialMembers !== null && join !== null) {
     problems.push('--initial-members and --join: a member is one of the first, or is added later; give one of them');
   }
+  if (waitForCluster && (initialMembers !== null || join !== null)) {
+    problems.push('--wait-for-cluster: cannot be given with --initial-members or --join, which do not wait to be told');
+  }
   if (initialMembers !== null && !initialMembers.some((member) => member.name === name)) {
     problems.push(`--initial-members: must have this member, --name ${name}`);
   }
-  const others = initialMembers !== null || join !== null || peerPort !== null;
+  const others = initialMembers !== null || join !== null || waitForCluster || peerPort !== null;
   if (others && ((port === 0 && settings.advertiseClient === null) || peerPort === 0)) {
     problems.push('--port and --peer-port: must not be 0 in a cluster, whose members tell each other where they are');
   }

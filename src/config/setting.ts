@@ -19,7 +19,7 @@ export interface Setting<T> {
   /** Takes what a flag, a variable (both text) or the file (text or JSON number) gave. Its messages state the rule. */
   readonly schema: z.ZodType<T>;
   /** The value in the form that the file takes. */
-  readonly print: (value: T) => string | number;
+  readonly print: (value: T) => string | number | boolean;
 }
 
 /** `dataDirectory` -> `--data-directory`. */
@@ -52,6 +52,15 @@ export function wordSetting<const W extends string>(description: string, words: 
     return z.NEVER;
   });
   return { description, placeholder: '<word>', fallback, schema, print: (value) => value };
+}
+
+/** True or false; the flag alone means true. Not set, it is false. */
+export function switchSetting(description: string): Setting<boolean> {
+  const rule = 'must be true or false';
+  const schema = z
+    .union([z.boolean(), z.enum(['true', 'false'])], { error: rule })
+    .transform((raw) => String(raw) === 'true');
+  return { description, placeholder: '[true|false]', fallback: 'false', schema, print: (value) => value };
 }
 
 /** A whole number from `min` to `max`. */

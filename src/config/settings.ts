@@ -8,6 +8,7 @@ import {
   optionalIntegerSetting,
   optionalTextSetting,
   sizeSetting,
+  switchSetting,
   textSetting,
   wordSetting,
 } from './setting.ts';
@@ -31,9 +32,12 @@ export const settings = {
     'the first members of a new cluster, this one among them: a=host:port,b=host:port,…',
   ),
   join: addressListSetting('members to ask to be added to their cluster: host:port,…'),
+  waitForCluster: switchSetting(
+    'with an empty data directory, do nothing until told to found a cluster or added to one (graveyar cluster found, add-learner)',
+  ),
   peerHost: optionalTextSetting('address that other members reach; --host when not given', '<address>'),
   peerPort: optionalIntegerSetting(
-    'port that other members reach; opened when it, --initial-members or --join is given (4002)',
+    'port that other members reach; opened when it, --initial-members, --join or --wait-for-cluster is given (4002)',
     PORTS,
   ),
   advertisePeer: optionalAddressSetting('where other members reach this one, when that is not --peer-host:--peer-port'),
@@ -76,6 +80,10 @@ export const settings = {
   ),
   peerTlsKey: optionalTextSetting("PEM file of that certificate's private key", '<path>'),
   peerTlsAuthority: optionalTextSetting("PEM file of the authority of all members' certificates", '<path>'),
+  kubernetesPod: optionalTextSetting(
+    'name of the pod that this server runs in; while it leads, the pod has the label graveyar.dev/role=leader',
+    '<name>',
+  ),
 } as const;
 
 export type SettingKey = keyof typeof settings;

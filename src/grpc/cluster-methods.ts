@@ -14,6 +14,7 @@ import {
   AddLearnerResponse,
   ClusterService,
   ClusterStatusResponse,
+  FoundRequest,
   ListMembersResponse,
   PromoteRequest,
   RemoveRequest,
@@ -31,6 +32,7 @@ type CallFactory = (base: ServerInterceptingCallInterface, context: CallContext,
 
 /** A DNS name and a port. */
 const longestAddress = 260;
+const clusterIdRule = /^[A-Za-z0-9-]{1,63}$/;
 const empty = new Uint8Array(0);
 const readNothing = (): null => null;
 
@@ -65,6 +67,7 @@ export function clusterMethods(
   return {
     status: (base, context, name) => new UnaryCall(base, context, name, status),
     listMembers: atLeader('listMembers', listMembers, true),
+    found: (base, context, name) => new UnaryCall(base, context, name, changes.found),
     addLearner: atLeader('addLearner', changes.addLearner, false),
     promote: atLeader('promote', changes.promote, false),
     remove: atLeader('remove', changes.remove, false),
@@ -81,7 +84,8 @@ export function clusterMethods(
 }
 
 interface Changes {
-  readonly addLearner: UnaryMethod<string, MemberInfo>;
+  readonly found: UnaryMethod<readonly [string, number], void>;
+  readonly addLearner: UnaryMethod<readonly [string, number | undefined], MemberInfo>;
   readonly promote: UnaryMethod<number, void>;
   readonly remove: UnaryMethod<number, void>;
   readonly replace: UnaryMethod<readonly [number, number], void>;
@@ -91,9 +95,20 @@ interface Changes {
 function changesOf(admin: ClusterAdmin): Changes {
   const encode = (): Uint8Array => empty;
   return {
+    found: {
+      read: (message) => {
+        const { clusterId, memberId } = decodeRequest(FoundRequest, message);
+        return [readClusterId(clusterId), required('member_id', memberId)];
+      },
+      run: ([clusterId, memberId], signal) => admin.found(clusterId, memberId, signal),
+      encode,
+    },
     addLearner: {
-      read: (message) => readAddress(decodeRequest(AddLearnerRequest, message).peerAddress),
-      run: (address, signal) => admin.addLearner(address, signal),
+      read: (message) => {
+        const { peerAddress, memberId } = decodeRequest(AddLearnerRequest, message);
+        return [readAddress(peerAddress), memberId === undefined ? undefined : required('member_id', memberId)];
+      },
+      run: ([address, memberId], signal) => admin.addLearner(address, signal, memberId),
       encode: (member) => AddLearnerResponse.encode({ member: memberMessage({ ...member, ...justAdded }) }).finish(),
     },
     promote: {
@@ -127,6 +142,11 @@ const justAdded = { role: 'learner', outgoing: false, active: null, matchIndex: 
 function required(field: string, id: number): number {
   if (id === 0) throw invalidArgument(field, 'must be set');
   return id;
+}
+
+function readClusterId(clusterId: string): string {
+  if (clusterIdRule.test(clusterId)) return clusterId;
+  throw invalidArgument('cluster_id', 'must be letters, digits and hyphens', '1 to 63 letters, digits and hyphens');
 }
 
 function readAddress(address: string): string {

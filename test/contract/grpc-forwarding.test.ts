@@ -53,6 +53,7 @@ async function server(given?: EventPipeline): Promise<Server> {
         : new Promise((_, reject) => {
             signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
           }),
+    found: notExpected,
     addLearner: notExpected,
     promote: () => (state.refusal === null ? Promise.resolve() : Promise.reject(state.refusal)),
     remove: notExpected,

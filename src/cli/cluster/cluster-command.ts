@@ -1,6 +1,7 @@
 /**
  * `graveyar cluster …`: the members of a store, how they are, and changing them.
  */
+import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import type { ClusterMember, ClusterState, GraveyarClient } from '../../client/index.ts';
 import { EXIT } from '../exit-code.ts';
@@ -20,6 +21,7 @@ const MEMBER = '<member>';
 
 const HELP = `
 A member is named by its name or its id. Any member can be asked; changes are made by the leader.
+"found" makes a cluster of the one member at the address, which was started with --wait-for-cluster.
 
 Examples:
   graveyar cluster members
@@ -47,6 +49,7 @@ export function addClusterCommand(program: Command, terminal: Terminal): void {
   add('status', 'what one member knows of itself and its cluster', showStatus);
   add('members', 'the members, as the leader sees them', showMembers);
   add('watch', 'the status of one member at every change', watch);
+  add('found [cluster-id]', 'make a cluster of the one member that is asked, which waits for one', found);
   add('add-learner <host:port>', 'add who listens for members there, without a vote', addLearner);
   add(`promote ${MEMBER}`, 'give a learner that has caught up a vote', async (client, [name = ''], print) => {
     const { id } = await find(client, name);
@@ -97,6 +100,13 @@ async function watch(client: GraveyarClient, _: readonly string[], print: Print)
     if (print.json) await print.value(state);
     else await print.text(watchLine(state));
   }
+}
+
+async function found(client: GraveyarClient, [given]: readonly string[], print: Print): Promise<void> {
+  const clusterId = given ?? randomUUID();
+  const { memberId } = await client.cluster.status();
+  await client.cluster.found(clusterId, memberId);
+  await print.done({ clusterId, memberId }, `member ${memberId} is the cluster ${clusterId}`);
 }
 
 async function addLearner(client: GraveyarClient, [address = '']: readonly string[], print: Print): Promise<void> {

@@ -68,11 +68,12 @@ async function listenForPeers(settings: Settings, context: MemberContext): Promi
   }
 }
 
-function hasOthers({ initialMembers, join, peerPort }: Settings): boolean {
-  return initialMembers !== null || join !== null || peerPort !== null;
+function hasOthers({ initialMembers, join, waitForCluster, peerPort }: Settings): boolean {
+  return initialMembers !== null || join !== null || waitForCluster || peerPort !== null;
 }
 
-function beginningOf({ initialMembers, join }: Settings): Beginning {
+function beginningOf({ initialMembers, join, waitForCluster }: Settings): Beginning {
+  if (waitForCluster) return { kind: 'wait' };
   if (initialMembers !== null) return { kind: 'initial-members', members: initialMembers };
   if (join !== null) return { kind: 'join', addresses: join };
   return { kind: 'alone' };

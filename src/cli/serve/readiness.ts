@@ -1,12 +1,19 @@
 /**
- * Whether a member is of use to clients: it belongs to a cluster, and a leader is known or was a moment ago (an election is no
- * reason to send clients away). Told to health checks and to /readyz. Knows nothing of how these look.
+ * Whether a member is of use to clients: it belongs to a cluster, has caught up with it since it started, and a leader is known or was
+ * a moment ago (an election is no reason to send clients away). Told to health checks and to /readyz. Knows nothing of how these look.
  */
 import type { ClusterAdmin, ClusterStatus } from '../../cluster/cluster-admin.ts';
 import type { Clock } from '../../lib/clock.ts';
 
 /** How long a member without a leader still counts as ready: several elections. */
 const LEADERLESS_MILLIS = 5_000;
+
+/** What is followed. */
+export interface FollowedMember {
+  readonly admin: ClusterAdmin;
+  /** Resolves when all that the cluster had committed at the call is visible here. Rejects when that cannot be known now. */
+  readonly catchUp: (signal: AbortSignal) => Promise<void>;
+}
 
 /** Follows the status of one member. */
 export class Readiness {
@@ -16,6 +23,8 @@ export class Readiness {
   /** Since when no leader is known; null while one is. */
   #leaderlessSince: number | null;
   #role: ClusterStatus['role'] = 'waiting';
+  #catchingUp = false;
+  #caughtUp = false;
   #reason: string | null = 'starting';
 
   /** `onChange` is called with every change, the first being to ready. */
@@ -36,11 +45,15 @@ export class Readiness {
   }
 
   /** Looks at the member at once, and follows it until {@link stop}. Never rejects. */
-  async follow(admin: ClusterAdmin): Promise<void> {
+  async follow({ admin, catchUp }: FollowedMember): Promise<void> {
     const { signal } = this.#stop;
+    const look = (status: ClusterStatus): void => {
+      this.#look(status);
+      if (!this.#caughtUp && !this.#catchingUp && status.leaderId !== null) void this.#catchUp(catchUp, signal);
+    };
     try {
-      this.#look(admin.status());
-      for await (const status of admin.watch(signal)) this.#look(status);
+      look(admin.status());
+      for await (const status of admin.watch(signal)) look(status);
     } catch (error) {
       if (!signal.aborted) this.#set(`the cluster cannot be followed: ${String(error)}`);
     }
@@ -64,11 +77,26 @@ export class Readiness {
     this.#judge();
   }
 
+  /** Tried again with the next status when it fails. Statuses come at least when something was applied. */
+  async #catchUp(catchUp: FollowedMember['catchUp'], signal: AbortSignal): Promise<void> {
+    this.#catchingUp = true;
+    try {
+      await catchUp(signal);
+      this.#caughtUp = true;
+    } catch {
+      // The leader changed, or too many wait.
+    } finally {
+      this.#catchingUp = false;
+    }
+    this.#judge();
+  }
+
   #judge(): void {
     if (this.#stop.signal.aborted) return;
     if (this.#role === 'waiting') this.#set('waiting to be a member of a cluster');
     else if (this.#role === 'removed') this.#set('removed from the cluster');
     else if (this.#isLeaderless()) this.#set('no leader is known');
+    else if (!this.#caughtUp) this.#set('catching up with the cluster');
     else this.#set(null);
   }
 

@@ -17,7 +17,10 @@ import { write } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
 import { endOnUnhandledErrors, endProcess, runUntilSignal } from './lifecycle.ts';
 
-type ServeFlags = Partial<Record<SettingKey, string>> & { readonly config?: string; readonly printConfig?: boolean };
+type ServeFlags = Partial<Record<SettingKey, string | true>> & {
+  readonly config?: string;
+  readonly printConfig?: boolean;
+};
 
 const HELP = `
 Every setting is a flag, an environment variable and a key of the file: --data-directory, GRAVEYAR_DATA_DIRECTORY,

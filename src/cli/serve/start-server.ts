@@ -70,7 +70,7 @@ export async function startServer(settings: Settings, context: ServerContext): P
 
     grpc = grpcServer(settings, context, { pipeline, node, registry });
     const bound = await listen(grpc, 'clients', settings.host, settings.port);
-    void readiness.follow(node.admin);
+    void readiness.follow({ admin: node.admin, catchUp: (signal) => node.store.readBarrier(signal) });
     logger.info('serving', {
       ...bound,
       tls: settings.tlsCertificate !== null,

@@ -28,7 +28,7 @@ export const protobufFileName = "graveyar/v1/cluster.proto";
 /**
  * The members of a store: who they are, how they are, and how they change.
  *
- * Changes are made by the leader; any other member answers NOT_LEADER with the leader's address. They are durable when they
+ * Changes, but for Found, are made by the leader; any other member answers NOT_LEADER with the leader's address. They are durable when they
  * answer, and may be repeated: what is so already is a success.
  */
 
@@ -131,10 +131,24 @@ export interface ListMembersResponse {
   clusterId: string;
 }
 
+/** Who is to make which cluster. */
+export interface FoundRequest {
+  /** The cluster's id, which no other cluster has: 1 to 63 letters, digits and hyphens. */
+  clusterId: string;
+  /** The id of the member that is asked. An empty disk is another member, so that a demand does not outlive its disk. */
+  memberId: number;
+}
+
+/** The cluster is there, durably. */
+export interface FoundResponse {
+}
+
 /** Who is to be added. */
 export interface AddLearnerRequest {
   /** Where it listens for members, host:port. */
   peerAddress: string;
+  /** Refused (MEMBERSHIP_REFUSED) when another member is found there. Not set: whoever is there. */
+  memberId?: number | undefined;
 }
 
 /** It was added. */
@@ -680,14 +694,109 @@ export const ListMembersResponse: MessageFns<ListMembersResponse> = {
   },
 };
 
+function createBaseFoundRequest(): FoundRequest {
+  return { clusterId: "", memberId: 0 };
+}
+
+export const FoundRequest: MessageFns<FoundRequest> = {
+  encode(message: FoundRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.clusterId !== "") {
+      writer.uint32(10).string(message.clusterId);
+    }
+    if (message.memberId !== 0) {
+      writer.uint32(16).uint64(message.memberId);
+    }
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundRequest {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundRequest();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 10) {
+              break;
+            }
+
+            message.clusterId = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memberId = longToNumber(reader.uint64());
+            continue;
+          }
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
+function createBaseFoundResponse(): FoundResponse {
+  return {};
+}
+
+export const FoundResponse: MessageFns<FoundResponse> = {
+  encode(_: FoundResponse, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): FoundResponse {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseFoundResponse();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+};
+
 function createBaseAddLearnerRequest(): AddLearnerRequest {
-  return { peerAddress: "" };
+  return { peerAddress: "", memberId: undefined };
 }
 
 export const AddLearnerRequest: MessageFns<AddLearnerRequest> = {
   encode(message: AddLearnerRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
     if (message.peerAddress !== "") {
       writer.uint32(10).string(message.peerAddress);
+    }
+    if (message.memberId !== undefined) {
+      writer.uint32(16).uint64(message.memberId);
     }
     return writer;
   },
@@ -711,6 +820,14 @@ export const AddLearnerRequest: MessageFns<AddLearnerRequest> = {
             }
 
             message.peerAddress = reader.string();
+            continue;
+          }
+          case 2: {
+            if (tag !== 16) {
+              break;
+            }
+
+            message.memberId = longToNumber(reader.uint64());
             continue;
           }
         }
@@ -1212,6 +1329,20 @@ export const ClusterService = {
     responseSerialize: (value: ListMembersResponse): Buffer => Buffer.from(ListMembersResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ListMembersResponse => ListMembersResponse.decode(value),
   },
+  /**
+   * Makes a cluster of the one member that is asked, which must be waiting for one (--wait-for-cluster): an empty disk founds nothing by
+   * itself, so that whoever runs the members decides when there is a cluster. Never passed on to another member. Refused
+   * (MEMBERSHIP_REFUSED) by any other member than the named one and by one that belongs to another cluster.
+   */
+  found: {
+    path: "/graveyar.v1.Cluster/Found" as const,
+    requestStream: false as const,
+    responseStream: false as const,
+    requestSerialize: (value: FoundRequest): Buffer => Buffer.from(FoundRequest.encode(value).finish()),
+    requestDeserialize: (value: Buffer): FoundRequest => FoundRequest.decode(value),
+    responseSerialize: (value: FoundResponse): Buffer => Buffer.from(FoundResponse.encode(value).finish()),
+    responseDeserialize: (value: Buffer): FoundResponse => FoundResponse.decode(value),
+  },
   /** Adds whoever listens at an address, and belongs to no cluster yet, as a member without a vote. */
   addLearner: {
     path: "/graveyar.v1.Cluster/AddLearner" as const,
@@ -1281,6 +1412,12 @@ export interface ClusterServer extends UntypedServiceImplementation {
   status: handleUnaryCall<ClusterStatusRequest, ClusterStatusResponse>;
   /** The members as the leader sees them. Any member answers; one that does not lead asks the leader. */
   listMembers: handleUnaryCall<ListMembersRequest, ListMembersResponse>;
+  /**
+   * Makes a cluster of the one member that is asked, which must be waiting for one (--wait-for-cluster): an empty disk founds nothing by
+   * itself, so that whoever runs the members decides when there is a cluster. Never passed on to another member. Refused
+   * (MEMBERSHIP_REFUSED) by any other member than the named one and by one that belongs to another cluster.
+   */
+  found: handleUnaryCall<FoundRequest, FoundResponse>;
   /** Adds whoever listens at an address, and belongs to no cluster yet, as a member without a vote. */
   addLearner: handleUnaryCall<AddLearnerRequest, AddLearnerResponse>;
   /** Gives a learner a vote. Refused (MEMBERSHIP_REFUSED) until it has caught up. */
@@ -1327,6 +1464,26 @@ export interface ClusterClient extends Client {
     metadata: Metadata,
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: ListMembersResponse) => void,
+  ): ClientUnaryCall;
+  /**
+   * Makes a cluster of the one member that is asked, which must be waiting for one (--wait-for-cluster): an empty disk founds nothing by
+   * itself, so that whoever runs the members decides when there is a cluster. Never passed on to another member. Refused
+   * (MEMBERSHIP_REFUSED) by any other member than the named one and by one that belongs to another cluster.
+   */
+  found(
+    request: FoundRequest,
+    callback: (error: ServiceError | null, response: FoundResponse) => void,
+  ): ClientUnaryCall;
+  found(
+    request: FoundRequest,
+    metadata: Metadata,
+    callback: (error: ServiceError | null, response: FoundResponse) => void,
+  ): ClientUnaryCall;
+  found(
+    request: FoundRequest,
+    metadata: Metadata,
+    options: Partial<CallOptions>,
+    callback: (error: ServiceError | null, response: FoundResponse) => void,
   ): ClientUnaryCall;
   /** Adds whoever listens at an address, and belongs to no cluster yet, as a member without a vote. */
   addLearner(

@@ -158,6 +158,14 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     caughtBy: whole(300),
   },
   {
+    name: 'failed-opening-unheard',
+    mistake: 'a member that fails while it opens goes on waiting for its own driver',
+    file: 'src/cluster/replicated-member.ts',
+    find: 'await Promise.race([this.#begin(), this.store.failed]);',
+    replace: 'await this.#begin();',
+    caughtBy: whole(1_500),
+  },
+  {
     name: 'retry-applied-twice',
     mistake: 'an append that is sent again is appended again',
     file: 'src/domain/decide.ts',

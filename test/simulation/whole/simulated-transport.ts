@@ -1,7 +1,8 @@
 /**
  * The transport port over the simulated network, for one process of one machine.
  *
- * Messages are lost, repeated, reordered and late; calls (introductions, snapshots) lose their connection instead. A message is for
+ * Messages are lost, repeated, reordered and late; calls (introductions, snapshots) lose their connection instead. A connection breaks
+ * when the process behind it ends, also now and then when a message is lost, and is told of, mostly. A message is for
  * the member it names: another member at the address, or one of another cluster, does not get it. Invariant: code of a process runs
  * in an event of its machine, and only while it lives.
  */
@@ -37,6 +38,8 @@ export class SimulatedTransport implements Transport {
   readonly #random: SeededRandom;
   #addresses = new Map<number, string>();
   readonly #sending = new Set<number>();
+  /** Members that a message went to since something was lost on the way to them, and the run of their machine then. */
+  readonly #connected = new Map<number, string>();
 
   constructor(world: WholeWorld, machine: WholeMachine, process: NodeProcess) {
     this.#world = world;
@@ -62,7 +65,8 @@ export class SimulatedTransport implements Transport {
         this.#world.wire.send(this.#machine.number, target.number, () => {
           this.#arrive(target, message);
         });
-      if (!sent && this.#random.chance(0.3)) this.#tellUnreachable(message.to);
+      if (sent) this.#connect(message.to, target);
+      else if (this.#random.chance(0.3)) this.#tellUnreachable(message.to);
     }
   }
 
@@ -116,6 +120,27 @@ export class SimulatedTransport implements Transport {
   #tellUnreachable(id: number): void {
     this.#process.later(this.#random.between(1_000, 20_000), () => {
       this.listener?.handler.unreachable(id);
+    });
+    if (this.#connected.has(id) && this.#random.chance(0.2)) this.#disconnect(id);
+  }
+
+  #connect(id: number, target: WholeMachine): void {
+    const { run } = target;
+    if (!target.up || this.#connected.get(id) === run) return;
+    this.#connected.set(id, run);
+    this.#process.later(this.#random.between(100, 10_000), () => {
+      this.listener?.handler.reached(id);
+    });
+    target.onEnd(() => {
+      if (this.#connected.get(id) === run && this.#random.chance(0.8)) this.#disconnect(id);
+    });
+  }
+
+  #disconnect(id: number): void {
+    this.#connected.delete(id);
+    this.#process.later(this.#random.between(100, 10_000), () => {
+      this.#world.trace.note('disconnected', this.#machine.number, id);
+      this.listener?.handler.disconnected(id);
     });
   }
 

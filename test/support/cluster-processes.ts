@@ -121,6 +121,16 @@ export async function startCluster(directory: string, count = 3): Promise<Cluste
   }
 }
 
+/** Nodes that wait to be told what to belong to. None is started. */
+export async function waitingNodes(directory: string, count: number): Promise<ClusterProcesses> {
+  const ports = await freePorts(count);
+  const nodes = ports.map((pair, at) => {
+    const name = `node-${at + 1}`;
+    return new ClusterNode(name, pair, join(directory, name), () => ['--wait-for-cluster']);
+  });
+  return new ClusterProcesses(directory, nodes);
+}
+
 /** Pairs of ports that nobody listens on now. All are held before any is let go, so that none comes twice. */
 async function freePorts(count: number): Promise<[[number, number], ...[number, number][]]> {
   const servers = Array.from({ length: count * 2 }, () => createServer());

@@ -4,7 +4,7 @@ import { splitAddress } from '../../src/config/address-setting.ts';
 import { loadSettings, printSettings, SettingsError } from '../../src/config/load-settings.ts';
 import type { SettingKey } from '../../src/config/settings.ts';
 
-type Flags = Partial<Record<SettingKey, string>>;
+type Flags = Partial<Record<SettingKey, string | boolean>>;
 
 function problemsOf(flags: Flags): readonly string[] {
   try {
@@ -73,6 +73,29 @@ describe('settings of a cluster', () => {
   it('take an election timeout of exactly five heartbeats', () => {
     const flags = { electionTimeout: '500ms', heartbeatInterval: '100ms' };
     expect(loadSettings({ flags, environment: {}, file: null }).electionTimeout).toBe(500);
+  });
+
+  it.each([true, 'true'])('take a wait for a cluster as %j, and print it so that it is read back', (raw) => {
+    const settings = loadSettings({ flags: { waitForCluster: raw }, environment: {}, file: null });
+    expect(settings.waitForCluster).toBe(true);
+    const text = printSettings(settings);
+    expect(JSON.parse(text)).toMatchObject({ waitForCluster: true });
+    expect(loadSettings({ flags: {}, environment: {}, file: { path: 'f', text } })).toEqual(settings);
+  });
+
+  it('do not wait for a cluster by themselves, nor when told not to', () => {
+    expect(loadSettings({ flags: {}, environment: {}, file: null }).waitForCluster).toBe(false);
+    const environment = { GRAVEYAR_WAIT_FOR_CLUSTER: 'false' };
+    expect(loadSettings({ flags: {}, environment, file: null }).waitForCluster).toBe(false);
+  });
+
+  it.each([
+    [{ waitForCluster: 'yes' }, 'must be true or false'],
+    [{ waitForCluster: true, join: 'a:1' }, '--wait-for-cluster'],
+    [{ waitForCluster: true, name: 'a', initialMembers: list }, '--wait-for-cluster'],
+    [{ waitForCluster: true, port: '0' }, 'must not be 0 in a cluster'],
+  ] satisfies [Flags, string][])('refuse %j', (flags, problem) => {
+    expect(problemsOf(flags).join()).toContain(problem);
   });
 
   it('know the host and port of an address', () => {

@@ -8,6 +8,7 @@ import { createWriteStream, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cleanEnvironment, graveyarArguments } from '../support/server-process.ts';
+import { clientFlags } from './cluster-commands.ts';
 import { within } from './within.ts';
 import type { Host } from './network/network.ts';
 
@@ -75,8 +76,16 @@ export class Member {
   async start(): Promise<void> {
     if (this.#child !== null || this.heldBack) return;
     const { host, directory, dataDirectory, clientPort, flags, name } = this.options;
-    const own = ['--data-directory', dataDirectory, '--host', host.address, '--port', String(clientPort)];
-    const fixed = [...own, '--metrics-host', host.address, '--metrics-port', '0', '--log-format', 'json'];
+    const own = ['--data-directory', dataDirectory, ...clientFlags(host, clientPort)];
+    const fixed = [
+      ...own,
+      '--metrics-host',
+      host.listen ?? host.address,
+      '--metrics-port',
+      '0',
+      '--log-format',
+      'json',
+    ];
     const [program = '', ...args] = [
       ...host.prefix,
       process.execPath,

@@ -4,27 +4,21 @@
  *
  * Runs itself once more inside the clients' namespace (`--within`), where everything happens.
  */
-import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { LoopbackNetwork } from './network/loopback.ts';
-import {
-  clientPrefix,
-  createNamespaces,
-  NamespaceNetwork,
-  namespacesAllowed,
-  removeNamespaces,
-} from './network/namespaces.ts';
+import { enterNetwork, networkWithin } from './network/enter.ts';
+import type { NetworkKind } from './network/enter.ts';
 import { runChaos } from './run.ts';
 import type { RunReport } from './run.ts';
 
 const USAGE = `usage: npm run chaos -- [--minutes <number>] [--seed <number>] [--nodes 1|3|5] [--clients <count>]
-                        [--directory <path>] [--loopback] [--only <part of a fault's name>]`;
+                        [--directory <path>] [--network namespaces|proxy|loopback] [--only <part of a fault's name>]`;
 /** Beyond the time of the faults: start, last recovery, reading all logs, judging. */
 const EXTRA_MILLIS = 10 * 60_000;
+const NETWORKS = ['namespaces', 'proxy', 'loopback'] as const;
 
 const { values } = parseArgs({
   options: {
@@ -33,7 +27,7 @@ const { values } = parseArgs({
     nodes: { type: 'string', default: '3' },
     clients: { type: 'string', default: '8' },
     directory: { type: 'string' },
-    loopback: { type: 'boolean', default: false },
+    network: { type: 'string', default: 'namespaces' },
     only: { type: 'string', default: '' },
     within: { type: 'string' },
   },
@@ -43,47 +37,27 @@ const seed = Number(values.seed);
 const nodes = Number(values.nodes);
 const clients = Number(values.clients);
 const sane = minutes > 0 && Number.isSafeInteger(seed) && [1, 3, 5].includes(nodes) && clients >= 1 && clients <= 100;
-if (!sane) {
+const kind = NETWORKS.find((known) => known === values.network);
+if (!sane || kind === undefined) {
   console.error(USAGE);
   process.exit(2);
 }
 const directory = values.directory ?? join(tmpdir(), `graveyar-chaos-${seed}-${process.pid}`);
 
-process.exitCode = values.within === undefined ? await outside() : await inside(values.within);
+process.exitCode = values.within === undefined ? await outside(kind) : await inside(values.within);
 
 /** Makes the network and runs the rest in it. */
-async function outside(): Promise<number> {
+function outside(kind: NetworkKind): Promise<number> {
   mkdirSync(directory, { recursive: true });
   console.log(JSON.stringify({ seed, minutes, nodes, directory }));
-  const again = [fileURLToPath(import.meta.url), '--minutes', values.minutes, '--seed', String(seed)];
-  again.push('--nodes', values.nodes, '--clients', values.clients, '--directory', directory, '--only', values.only);
-  if (values.loopback || !(await namespacesAllowed())) return run([process.execPath, ...again, '--within', 'loopback']);
-  const spaces = { name: `gy${process.pid}`, hosts: nodes };
-  try {
-    await createNamespaces(spaces);
-    return await run([...clientPrefix(spaces), process.execPath, ...again, '--within', spaces.name]);
-  } finally {
-    await removeNamespaces(spaces);
-  }
-}
-
-/** Runs a command to its end, bounded in time; signals are passed on, so that it can clean up. */
-function run([program = '', ...args]: readonly string[]): Promise<number> {
-  const child = spawn(program, args, {
-    stdio: 'inherit',
-    timeout: minutes * 60_000 + EXTRA_MILLIS,
-    killSignal: 'SIGKILL',
-  });
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => child.kill('SIGTERM'));
-  return new Promise((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', (code) => resolve(code ?? 1));
-  });
+  const command = [fileURLToPath(import.meta.url), '--minutes', values.minutes, '--seed', String(seed)];
+  command.push('--nodes', values.nodes, '--clients', values.clients, '--directory', directory, '--only', values.only);
+  return enterNetwork({ kind, hosts: nodes, command, millis: minutes * 60_000 + EXTRA_MILLIS });
 }
 
 /** The run itself. Prints one JSON line with everything at the end. */
 async function inside(name: string): Promise<number> {
-  const network = name === 'loopback' ? new LoopbackNetwork(nodes) : new NamespaceNetwork({ name, hosts: nodes });
+  const { network, kind: links, close } = await networkWithin(name, nodes);
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   const started = performance.now();
   const onEvent = (text: string): void => {
@@ -101,13 +75,15 @@ async function inside(name: string): Promise<number> {
       onEvent,
     });
     printTable(report);
-    const summary = { seed, nodes, network: name === 'loopback' ? name : 'namespaces', ...report, directory };
+    const summary = { seed, nodes, network: links, ...report, directory };
     writeFileSync(join(directory, 'report.json'), JSON.stringify(summary, null, 2));
     console.log(JSON.stringify(summary));
     return report.violations.length === 0 ? 0 : 1;
   } catch (error) {
     console.error(`seed ${seed}: ${(error as Error).stack ?? String(error)}\n(history, logs: ${directory})`);
     return 1;
+  } finally {
+    close();
   }
 }
 

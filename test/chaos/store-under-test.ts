@@ -21,8 +21,9 @@ export interface StoreOptions {
   readonly flags: readonly string[];
 }
 
-const CLIENT_PORT = 4000;
-const PEER_PORT = 4100;
+/** Where members are reached, on hosts of their own. */
+export const CLIENT_PORT = 4000;
+export const PEER_PORT = 4100;
 const STOP_MILLIS = 30_000;
 /** Its members are started by {@link start}. */
 export class StoreUnderTest {
@@ -45,7 +46,7 @@ export class StoreUnderTest {
     this.members = plans.map((plan) => {
       const dataDirectory = join(directory, `${plan.name}.data`);
       mkdirSync(dataDirectory, { recursive: true });
-      const own = clusterFlags(plan.name, plan.host.address, plan.peerPort, all);
+      const own = clusterFlags(plan.name, plan.host, plan.peerPort, all);
       return new Member({ ...plan, directory, dataDirectory, flags: options.flags, clusterFlags: own });
     });
     this.smallDisk = smallDiskBytes > 0 ? this.#mountSmallDisk(smallDiskBytes) : null;

@@ -54,7 +54,7 @@ async function takeAway(member: Member): Promise<void> {
 
 /** Starts a member on an empty disk, under a new name. */
 async function begin(member: Member, others: readonly Member[]): Promise<void> {
-  member.loseDisk((name, { host, peerPort }) => joinFlags(name, host.address, peerPort, others));
+  member.loseDisk((name, { host, peerPort }) => joinFlags(name, host, peerPort, others));
   member.heldBack = false;
   await member.start();
 }

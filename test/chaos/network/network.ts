@@ -1,13 +1,15 @@
 /**
- * The network a chaos run lives in: hosts with addresses, and what can be done to the links between them. A port with two
+ * The network a chaos run lives in: hosts with addresses, and what can be done to the links between them. A port with several
  * implementations; nothing here knows which.
  */
 
 /** A place that a member can run on. Numbered from 1; the clients are host 0. */
 export interface Host {
   readonly number: number;
-  /** Where its servers listen. */
+  /** Where its servers are reached. */
   readonly address: string;
+  /** Where they listen, when that is somewhere else. */
+  readonly listen?: string;
   /** What to write in front of a command so that it runs on the host. */
   readonly prefix: readonly string[];
 }

@@ -1,0 +1,220 @@
+/**
+ * One look at one cluster, and what follows from it: observe, plan, apply. Keeps nothing from one look to the next but the words of
+ * the last failure, which nothing is decided by.
+ *
+ * Invariants: the status is written first, with the resourceVersion that was observed, and whatever rests on it (founding) is dropped when
+ * that fails. A step is carried out only if a plan of what was listed at this moment, not of caches, has it. Before every write the lease is
+ * checked. Nothing is begun once the operator is to stop.
+ */
+import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { Clock } from '../../src/lib/clock.ts';
+import type { Logger } from '../../src/telemetry/logger.ts';
+import { parseGraveyarCluster } from '../api/graveyar-cluster.ts';
+import type { GraveyarCluster } from '../api/graveyar-cluster.ts';
+import { applyAction } from '../apply/apply-action.ts';
+import type { EventRecorder } from '../kubernetes/event-recorder.ts';
+import type { KubernetesApi } from '../kubernetes/kubernetes-api.ts';
+import { time } from '../kubernetes/micro-time.ts';
+import type { ObjectRef } from '../kubernetes/object.ts';
+import { askMembers, targetOf } from '../observe/ask-members.ts';
+import type { PodAddress } from '../observe/ask-members.ts';
+import type { ClusterCaches } from '../observe/cluster-caches.ts';
+import { listLive } from '../observe/cluster-objects.ts';
+import type { ClusterObjects } from '../observe/cluster-objects.ts';
+import { clusterKind } from '../observe/kinds.ts';
+import type { MemberPool, MemberTarget } from '../observe/member-pool.ts';
+import type { MemberTlsSource } from '../observe/member-tls.ts';
+import { memberOf, memberPods, observeCluster, ownStatefulSets } from '../observe/observe-cluster.ts';
+import type { Step, Upkeep } from '../plan/action.ts';
+import type { ObservedFailure } from '../plan/observed.ts';
+import { plan } from '../plan/plan.ts';
+import type { Plan } from '../plan/action.ts';
+
+/** Told of what is done. */
+export interface ReconcileObserver {
+  /** `status`, or the kind of an action. */
+  acted(kind: string, outcome: 'done' | 'failed'): void;
+}
+
+export interface ReconcilerOptions {
+  readonly api: KubernetesApi;
+  readonly caches: ClusterCaches;
+  readonly pool: MemberPool;
+  readonly tls: MemberTlsSource;
+  readonly recorder: EventRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly observer: ReconcileObserver;
+  /** Throws when this process may not change anything any more. */
+  readonly assertLeading: () => void;
+  readonly addressOf: PodAddress;
+  /** For a member's status. */
+  readonly askMillis: number;
+  /** For a change of members. */
+  readonly changeMillis: number;
+  /** Called after each thing that was done, by the name that the observer gets. For tests that end the process there. */
+  readonly afterAction?: (kind: string) => void;
+}
+
+/** When to stop. */
+export interface ReconcileSignals {
+  /** Ends what is going on. */
+  readonly signal: AbortSignal;
+  /** Begins nothing more. */
+  readonly stopping: AbortSignal;
+}
+
+/** What a look came to. */
+export type Outcome =
+  /** `stepped`: look again at once. */
+  | { readonly kind: 'done'; readonly stepped: boolean; readonly requeueAfterMillis: number }
+  /** Something did not work; look again after a while. */
+  | { readonly kind: 'failed' }
+  /** There is no such cluster. */
+  | { readonly kind: 'gone' };
+
+/** What a plan is made of and carried out with. */
+interface Look {
+  readonly cluster: GraveyarCluster;
+  readonly objects: ClusterObjects;
+  readonly members: ReadonlyMap<string, MemberTarget | null>;
+  readonly plan: Plan;
+}
+
+/** Looks at clusters, one look at a time for each. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions;
+  readonly #failures = new Map<string, ObservedFailure>();
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at one cluster. Rejects when it could not be observed, with LeaseLost, and with the signal's reason. */
+  async reconcile(key: string, ref: ObjectRef, signals: ReconcileSignals): Promise<Outcome> {
+    const { caches, api } = this.#options;
+    const { signal } = signals;
+    const known = caches.objectsOf(ref);
+    if (known === null) return this.#forget(key);
+    let look = await this.#look(key, known, signal);
+    if (look.plan.step !== null) {
+      const objects = await listLive(api, ref, known.shared, { signal });
+      if (objects === null) return this.#forget(key);
+      caches.put(objects);
+      look = await this.#look(key, objects, signal);
+    }
+    return this.#carryOut(key, look, signals);
+  }
+
+  async #look(key: string, objects: ClusterObjects, signal: AbortSignal): Promise<Look> {
+    const { clock, pool, askMillis } = this.#options;
+    const cluster = parseGraveyarCluster(objects.cluster);
+    const members = await this.#targets(cluster, objects, signal);
+    pool.retain(key, new Set([...members.values()].flatMap((target) => target?.podUid ?? [])));
+    const answers = await askMembers(pool, key, members, { signal, deadlineMillis: askMillis });
+    const observed = observeCluster(cluster, objects, {
+      now: time(clock.nowMicros()),
+      freshClusterId: randomUUID(),
+      answers,
+      lastFailure: this.#failures.get(key) ?? null,
+    });
+    return { cluster, objects, members, plan: plan(observed) };
+  }
+
+  async #targets(
+    cluster: GraveyarCluster,
+    { statefulSets, pods }: ClusterObjects,
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<string, MemberTarget | null>> {
+    const { tls, addressOf } = this.#options;
+    const members = new Map<string, MemberTarget | null>(
+      ownStatefulSets(cluster, statefulSets).map((set) => [memberOf(set), null]),
+    );
+    const own = memberPods(pods);
+    if (own.length === 0) return members;
+    const memberTls = await tls.of(cluster, { signal });
+    for (const pod of own) members.set(memberOf(pod), targetOf(cluster, pod, memberTls, addressOf));
+    return members;
+  }
+
+  async #carryOut(key: string, look: Look, signals: ReconcileSignals): Promise<Outcome> {
+    const { recorder } = this.#options;
+    const { cluster, plan: now } = look;
+    const isStopping = (): boolean => signals.stopping.aborted;
+    const done: Outcome = { kind: 'done', stepped: false, requeueAfterMillis: now.requeueAfterMillis };
+    if (isStopping()) return done;
+    if (!isDeepStrictEqual(now.status, cluster.status ?? {})) {
+      if (!(await this.#attempt(key, 'status', () => this.#writeStatus(look, signals.signal))))
+        return { kind: 'failed' };
+    }
+    for (const event of now.events) recorder.record(look.objects.cluster, event);
+    let failed = false;
+    for (const action of now.upkeep) {
+      if (isStopping()) return done;
+      if (!(await this.#act(key, look, action, signals.signal))) failed = true;
+    }
+    if (now.step !== null) {
+      if (isStopping()) return done;
+      if (!(await this.#act(key, look, now.step, signals.signal))) failed = true;
+    }
+    if (failed) return { kind: 'failed' };
+    this.#failures.delete(key);
+    return { ...done, stepped: now.step !== null };
+  }
+
+  async #writeStatus({ objects, plan: { status } }: Look, signal: AbortSignal): Promise<void> {
+    const { api, caches } = this.#options;
+    const cluster = { ...objects.cluster, status };
+    caches.put({ cluster: await api.replace(clusterKind, cluster, { signal, subresource: 'status' }) });
+  }
+
+  #act(key: string, { cluster, objects, members }: Look, action: Step | Upkeep, signal: AbortSignal): Promise<boolean> {
+    const { api, caches, pool, changeMillis, logger } = this.#options;
+    const { kind, ...details } = action;
+    return this.#attempt(key, kind, async () => {
+      logger.info('acting', { cluster: key, action: kind, ...details });
+      await applyAction(
+        {
+          api,
+          cluster,
+          objects,
+          limits: { signal },
+          learned: (learned) => {
+            caches.put(learned);
+          },
+          pool,
+          clusterKey: key,
+          members,
+          memberDeadlineMillis: changeMillis,
+        },
+        action,
+      );
+    });
+  }
+
+  /** Whether it was done. Rejects only when this process is to stop at once. */
+  async #attempt(key: string, kind: string, work: () => Promise<void>): Promise<boolean> {
+    const { observer, logger, assertLeading, afterAction } = this.#options;
+    assertLeading();
+    try {
+      await work();
+    } catch (error) {
+      observer.acted(kind, 'failed');
+      logger.warn('an action failed', { cluster: key, action: kind, error });
+      const message = error instanceof Error ? error.message : String(error);
+      // A status that somebody else has changed meanwhile is nothing to tell of.
+      if (kind !== 'status') this.#failures.set(key, { action: kind, message });
+      return false;
+    }
+    observer.acted(kind, 'done');
+    afterAction?.(kind);
+    return true;
+  }
+
+  #forget(key: string): Outcome {
+    this.#failures.delete(key);
+    this.#options.pool.retain(key, new Set());
+    return { kind: 'gone' };
+  }
+}

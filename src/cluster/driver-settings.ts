@@ -26,7 +26,7 @@ export interface DriverSettings {
   /** Entries and their bytes, about, that are kept behind the cut for followers that are slow; a cluster of one keeps none. */
   readonly keepEntries: number;
   readonly keepBytes: number;
-  /** A chunk of a snapshot's records has at least so many bytes, unless it is the last, and at most one append more. */
+  /** A chunk of a snapshot's records has at least so many bytes, unless it is the last, and at most one transaction more. */
   readonly snapshotChunkBytes: number;
   /** How long an append waits for a leader to be known before it is refused, in election timeouts. */
   readonly leaderWaitTimeouts: number;

@@ -10,8 +10,8 @@ import type { StoredAppend } from '../storage/stored-append.ts';
 import type { SnapshotChunk, SnapshotSource } from './transport.ts';
 
 /**
- * The records below `end`, a count of events at which an append ends. A chunk has at least `chunkBytes`, unless it is the last, and
- * at most one append more.
+ * The records below `end`, a count of events at which a transaction ends. A chunk ends where a transaction does, and has at least
+ * `chunkBytes`, unless it is the last, and at most one transaction more.
  */
 export function snapshotSource(state: EventState, end: number, chunkBytes: number): SnapshotSource {
   return { chunksFrom: (position) => chunksFrom(state, position, end, chunkBytes) };
@@ -34,7 +34,8 @@ async function* chunksFrom(
       appends.push(append);
       bytes += append.bytes.length;
       next = append.firstPosition + append.count;
-      if (bytes < chunkBytes) continue;
+      // What a chunk brings becomes visible at once: half a transaction must not.
+      if (bytes < chunkBytes || append.continues) continue;
       yield toChunk(appends);
       appends = [];
       bytes = 0;

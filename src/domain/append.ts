@@ -57,6 +57,8 @@ export interface DecidedAppend {
   /** Microseconds since the epoch. */
   readonly createdAt: number;
   readonly events: readonly ProposedEvent[];
+  /** The next append belongs to the same transaction: both are seen, or neither. Default false. */
+  readonly continues?: boolean;
 }
 
 /** What has to be loaded before an append can be decided. */

@@ -184,6 +184,7 @@ function accept(append: Append, streams: readonly (StreamView | undefined)[], pl
       firstPosition: position,
       createdAt: place.createdAt,
       events: part.events,
+      ...(index + 1 < append.streams.length ? { continues: true } : {}),
     };
     position += part.events.length;
     return decided;

@@ -32,7 +32,8 @@ import { readUtf8, utf8Length, writeUtf8 } from './utf8.ts';
 /** The layout's version, in the record's first byte. */
 export const RECORD_VERSION = 1;
 
-/** Offsets of the header's fields. Flags (1) are zero in this version. */
+/** Offsets of the header's fields. */
+const FLAGS = 1;
 const STREAM_ID_LENGTH = 2;
 const COUNT = 4;
 const FIRST_POSITION = 8;
@@ -41,6 +42,9 @@ const CREATED_AT = 24;
 const STREAM_NUMBER = 32;
 const STREAM_ID = 40;
 const OFFSET_SIZE = 4;
+
+/** The only flag: the next record belongs to the same transaction. */
+const CONTINUES = 1;
 
 /** What writing a record needs to know beforehand: its size, and that of each event's message. */
 export interface RecordPlan {
@@ -77,7 +81,7 @@ export function planRecord(append: DecidedAppend): RecordPlan {
 export function writeRecord(target: Buffer, at: number, plan: RecordPlan): void {
   const { append, streamIdLength, messageLengths } = plan;
   target[at] = RECORD_VERSION;
-  target[at + 1] = 0;
+  target[at + FLAGS] = append.continues === true ? CONTINUES : 0;
   writeU16(target, at + STREAM_ID_LENGTH, streamIdLength);
   writeU32(target, at + COUNT, append.events.length);
   writeU64(target, at + FIRST_POSITION, append.firstPosition);
@@ -108,6 +112,7 @@ export class StoredRecord implements StoredAppend {
   readonly firstRevision: number;
   readonly createdAt: number;
   readonly streamNumber: number;
+  readonly continues: boolean;
   readonly #streamIdLength: number;
   #streamId: string | undefined;
 
@@ -119,9 +124,11 @@ export class StoredRecord implements StoredAppend {
     this.bytes = bytes;
     this.firstPosition = bytes.length < STREAM_ID ? NaN : readU64(bytes, FIRST_POSITION);
     if (Number.isNaN(this.firstPosition)) throw this.#corrupt('its header is cut short or wrong');
-    if (bytes[0] !== RECORD_VERSION || bytes[1] !== 0) {
-      throw this.#corrupt(`version ${bytes[0] ?? 0} with flags ${bytes[1] ?? 0} is unknown`);
+    const flags = bytes[FLAGS] ?? 0;
+    if (bytes[0] !== RECORD_VERSION || (flags & ~CONTINUES) !== 0) {
+      throw this.#corrupt(`version ${bytes[0] ?? 0} with flags ${flags} is unknown`);
     }
+    this.continues = flags === CONTINUES;
     this.#streamIdLength = readU16(bytes, STREAM_ID_LENGTH);
     this.count = readU32(bytes, COUNT);
     this.firstRevision = readU64(bytes, FIRST_REVISION);

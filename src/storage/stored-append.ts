@@ -16,6 +16,8 @@ export interface StoredAppend {
   readonly createdAt: number;
   /** How many events, at least 1. */
   readonly count: number;
+  /** The next append belongs to the same transaction: who shows this one must show that one as well. */
+  readonly continues: boolean;
 
   /**
    * The events with ordinals from <= n < to as the bytes of a ReadResponse message: each a field 1 (tag, length,

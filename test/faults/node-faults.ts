@@ -118,6 +118,14 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     caughtBy: whole(200),
   },
   {
+    name: 'snapshot-cut-in-a-transaction',
+    mistake: 'a chunk of a snapshot ends inside of a transaction, half of which can be read then',
+    file: 'src/cluster/snapshot-source.ts',
+    find: 'if (bytes < chunkBytes || append.continues) continue;',
+    replace: 'if (bytes < chunkBytes) continue;',
+    caughtBy: whole(300),
+  },
+  {
     name: 'snapshot-lacks-stream-heads',
     mistake: 'records that come with a snapshot do not move the heads of their streams',
     file: 'src/storage/event-state/event-state.ts',

@@ -27,6 +27,8 @@ import type { Image } from './test-cluster.ts';
 interface Inside {
   readonly form: 'short' | 'full';
   readonly report: string;
+  /** Where to write what tells of a failure; outside the machine, so that it stays. */
+  readonly diagnoses: string;
   readonly helm: string;
   readonly archive: string;
 }
@@ -51,7 +53,7 @@ async function outside(): Promise<number> {
   const scratch = mkdtempSync(join(tmpdir(), 'graveyar-e2e-'));
   const report = join(scratch, 'report.json');
   try {
-    const inside: Inside = { form, report, helm, archive };
+    const inside: Inside = { form, report, diagnoses: tmpdir(), helm, archive };
     process.env[VARIABLE] = JSON.stringify(inside);
     const code = await runInMachine([process.execPath, fileURLToPath(import.meta.url)], RUN_MILLIS[form]);
     if (values.report !== undefined) writeFileSync(values.report, readFileSync(report));
@@ -61,7 +63,7 @@ async function outside(): Promise<number> {
   }
 }
 
-async function inside({ form, report: file, helm, archive }: Inside): Promise<number> {
+async function inside({ form, report: file, diagnoses, helm, archive }: Inside): Promise<number> {
   const started = performance.now();
   const node = await startNode();
   await node.runtime.importImages(archive);
@@ -84,7 +86,7 @@ async function inside({ form, report: file, helm, archive }: Inside): Promise<nu
     const report: Report = { form, kubernetes: KUBERNETES_VERSION, startSeconds, phases: reports };
     writeFileSync(file, JSON.stringify(report, null, 2));
     if (phaseReport.failure === '') continue;
-    console.log(await cluster.diagnose(tmpdir()));
+    console.log(await cluster.diagnose(diagnoses));
     break;
   }
   const report: Report = { form, kubernetes: KUBERNETES_VERSION, startSeconds, phases: reports };

@@ -156,7 +156,7 @@ export class TestCluster {
       const output = await this.kubectl(...command).catch((error: unknown) => (error as Error).message);
       parts.push(`===== kubectl ${command.join(' ')}\n${output}`);
     }
-    const file = join(directory, `diagnosis-${process.pid}.txt`);
+    const file = join(directory, `graveyar-e2e-diagnosis-${new Date().toISOString().replaceAll(':', '-')}.txt`);
     writeFileSync(file, [...parts, this.node.logTails()].join('\n'));
     return `${parts.slice(0, 2).join('\n')}\n===== more in ${file}`;
   }

@@ -51,8 +51,8 @@ export function controlGroupOf(directory: string): string {
 }
 
 /**
- * Runs a command as the only thing in a new machine and returns its exit code. Its output goes through. The machine ends with the
- * command, and with this process, however that ends.
+ * Runs a command as the only thing in a new machine and returns its exit code. Its output goes through, its temporary files are the
+ * machine's. The machine ends with the command, and with this process, however that ends.
  */
 export async function runInMachine(command: readonly string[], millis: number): Promise<number> {
   removeLeftovers();
@@ -62,7 +62,7 @@ export async function runInMachine(command: readonly string[], millis: number): 
   const first = ['bash', '-c', '"$@" & wait $!', 'machine', ...command];
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...NAMESPACES, ...first], {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, [VARIABLE]: directory },
+    env: { ...process.env, [VARIABLE]: directory, TMPDIR: directory },
   });
   const timer = setTimeout(() => {
     console.log(`the machine is ended: it ran longer than ${millis / 1000} s`);

@@ -33,6 +33,11 @@ export interface ForwardedCall<T> {
   readonly local: () => Promise<T>;
 }
 
+/**
+ * How long a call that only the leader may answer waits where no leader is known. Most elections are over by then, and who waits hears of
+ * the new leader at once; who asked a member that is cut off loses no more than this.
+ */
+const refusalMillis = 500;
 /** How long a call may look for a leader, when its deadline leaves as much. More than an election takes. */
 const searchMillis = 10_000;
 const shortestPauseMillis = 25;
@@ -55,17 +60,12 @@ export class Forwarder {
     return this.#leaders.leader().self;
   }
 
-  /** Throws NOT_LEADER for a call that is not to be passed on. */
-  refuseUnlessForwardable({ requiresLeader, forwarded }: CallFacts): void {
-    if (requiresLeader || forwarded) throw notLeader(this.#leaders.leader());
-  }
-
   /**
    * The answer's bytes, or what `local` gives. Rejects with NOT_LEADER when no leader was found in time, with the leader's
    * answer as a PassedOnFailure, with OUTCOME_UNKNOWN, or with the signal's reason.
    */
   async forward<T>(call: ForwardedCall<T>, signal: AbortSignal): Promise<Buffer | T> {
-    this.refuseUnlessForwardable(call.facts);
+    if (!mayPassOn(call.facts)) return this.#here(call, signal);
     const until = Math.min(this.#now() + searchMillis, call.facts.deadline);
     for (let pause = shortestPauseMillis; ; pause = Math.min(2 * pause, longestPauseMillis)) {
       const leader = await this.#leader(until, signal);
@@ -86,15 +86,23 @@ export class Forwarder {
 
   /** A bidirectional call to the leader. Rejects with NOT_LEADER when none was found in time. */
   async duplex(path: string, facts: CallFacts, signal: AbortSignal): Promise<RawDuplex> {
-    this.refuseUnlessForwardable(facts);
-    const leader = await this.#leader(Math.min(this.#now() + searchMillis, facts.deadline), signal);
-    if (leader.endpoint === null) throw notLeader(leader);
+    const passesOn = mayPassOn(facts);
+    const millis = passesOn ? searchMillis : refusalMillis;
+    const leader = await this.#leader(Math.min(this.#now() + millis, facts.deadline), signal);
+    if (!passesOn || leader.endpoint === null) throw notLeader(leader);
     return this.#connections.duplex(leader.endpoint, path, facts.deadline);
   }
 
   /** Closes the connections. */
   close(): void {
     this.#connections.close();
+  }
+
+  /** A call that is not to be passed on: done here when this member has come to lead, else refused with the leader's address. */
+  async #here<T>({ facts, local }: ForwardedCall<T>, signal: AbortSignal): Promise<T> {
+    const leader = await this.#leader(Math.min(this.#now() + refusalMillis, facts.deadline), signal);
+    if (!leader.self) throw notLeader(leader);
+    return local();
   }
 
   async #leader(until: number, signal: AbortSignal): Promise<LeaderHint> {
@@ -108,6 +116,10 @@ export class Forwarder {
   #now(): number {
     return this.#clock.nowMicros() / 1000;
   }
+}
+
+function mayPassOn({ requiresLeader, forwarded }: CallFacts): boolean {
+  return !requiresLeader && !forwarded;
 }
 
 function isServiceError(error: unknown): error is ServiceError {

@@ -32,11 +32,14 @@ interface Server extends GrpcService {
   hint: LeaderHint;
   appends: number;
   refusal: Error | null;
+  /** Told when it knows a leader. */
+  readonly waiting: ((hint: LeaderHint) => void)[];
 }
 
 /** Its appends go to `pipeline`, when that is given. */
 async function server(given?: EventPipeline): Promise<Server> {
-  const state: { hint: LeaderHint; appends: number; refusal: Error | null } = {
+  const state: Pick<Server, 'hint' | 'appends' | 'refusal' | 'waiting'> = {
+    waiting: [],
     hint: { leaderId: null, endpoint: null, self: false },
     appends: 0,
     refusal: null,
@@ -50,7 +53,8 @@ async function server(given?: EventPipeline): Promise<Server> {
     waitForLeader: (signal) =>
       state.hint.leaderId !== null
         ? Promise.resolve(state.hint)
-        : new Promise((_, reject) => {
+        : new Promise((resolve, reject) => {
+            state.waiting.push(resolve);
             signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
           }),
     found: notExpected,
@@ -75,6 +79,7 @@ async function server(given?: EventPipeline): Promise<Server> {
 function elect(leader: Server, ...others: Server[]): void {
   leader.hint = { leaderId: 1, endpoint: leader.address, self: true };
   for (const other of others) other.hint = { ...leader.hint, self: false };
+  for (const one of [leader, ...others]) for (const tell of one.waiting.splice(0)) tell(one.hint);
 }
 
 const append = appendMessage('s', [{ type: 't' }]);
@@ -84,6 +89,12 @@ const request = Buffer.from(AppendEventRequest.encode(append).finish());
 function sessionOf(raw: RawClient): ClientDuplexStream<Buffer, Buffer> {
   const same = (bytes: Buffer): Buffer => bytes;
   return raw.client.makeBidiStreamRequest('/graveyar.v1.EventStore/AppendSession', same, same, new Metadata());
+}
+
+function requiringLeader(): Metadata {
+  const metadata = new Metadata();
+  metadata.set('graveyar-require-leader', 'true');
+  return metadata;
 }
 
 /** A plain client's append with metadata. */
@@ -136,6 +147,31 @@ describe('an append at a member that does not lead', () => {
       info: { code: 'NOT_LEADER', details: { notLeader: { leaderId: '1', endpoint: a.address } } },
     });
     expect([a.appends, b.appends]).toEqual([0, 0]);
+  });
+
+  it('that only the leader may answer waits a moment where no leader is known, and goes to it at once', async () => {
+    const [one, leader] = [await server(), await server()];
+    const refused = appendWith(one.raw(), { 'graveyar-require-leader': 'true' });
+    await eventually('the call to wait', () => one.waiting.length > 0);
+    elect(leader, one);
+    expect(await refused).toMatchObject({ info: { details: { notLeader: { endpoint: leader.address } } } });
+    // It leads itself by then.
+    const own = await server();
+    const taken = appendWith(own.raw(), { 'graveyar-require-leader': 'true' });
+    await eventually('the call to wait', () => own.waiting.length > 0);
+    elect(own);
+    expect(Buffer.isBuffer(await taken)).toBe(true);
+    expect([one.appends, own.appends]).toEqual([0, 1]);
+    // A session likewise, and nobody waits for ever.
+    const lost = await server();
+    const session = lost.raw().client.makeBidiStreamRequest(
+      '/graveyar.v1.EventStore/AppendSession',
+      (bytes: Buffer) => bytes,
+      (bytes: Buffer) => bytes,
+      requiringLeader(),
+    );
+    const ended = await new Promise<ServiceError>((resolve) => session.once('error', resolve));
+    expect(failure(ended)).toMatchObject({ info: { code: 'NOT_LEADER' } });
   });
 
   it('is passed on once only, even if two take each other for the leader', async () => {

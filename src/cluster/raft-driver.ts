@@ -20,6 +20,7 @@ import type { Status } from '../raft/status.ts';
 import type { EncodedGroup } from '../storage/group.ts';
 import type { CommitOutcome } from '../storage/store.ts';
 import { AppendTasks } from './append-tasks.ts';
+import { CommitNotices } from './commit-notices.ts';
 import type { Configuration } from './configuration.ts';
 import { changeConfiguration, decodeMembers, decodeSnapshotFacts, encodeConfiguration } from './configuration.ts';
 import type { DriverHost, DriverParts } from './driver-ports.ts';
@@ -41,6 +42,7 @@ export class RaftDriver {
   readonly #node: RawNode;
   readonly #appending: AppendTasks;
   readonly #idleLog: IdleLog;
+  readonly #notices: CommitNotices;
   readonly #ticks: TickTimer;
   #configuration: Configuration;
   #soft: SoftState = { leader: 0, state: StateType.Follower };
@@ -96,6 +98,9 @@ export class RaftDriver {
       },
     });
     this.#idleLog = new IdleLog(log, this.#appending);
+    this.#notices = new CommitNotices(clock, (messages) => {
+      this.#host.send(messages);
+    });
     this.reads = new ReadRounds(id, Math.floor(parts.random() * READ_SALTS), (context) => {
       this.#input(() => {
         this.#node.readIndex(context);
@@ -237,6 +242,7 @@ export class RaftDriver {
   async stop(reason: StoreError): Promise<void> {
     this.#ended = true;
     this.#ticks.stop();
+    this.#notices.stop();
     this.proposals.giveUp('the store stopped');
     this.reads.fail(reason);
     await this.applier.drain();
@@ -306,10 +312,11 @@ export class RaftDriver {
 
   #send(messages: readonly Message[]): void {
     if (!messages.some(({ type }) => type === MessageType.MsgSnap)) {
-      this.#host.send(messages);
+      const now = this.#notices.pass(messages);
+      if (now.length > 0) this.#host.send(now);
       return;
     }
-    this.#host.send(messages.filter(({ type }) => type !== MessageType.MsgSnap));
+    this.#host.send(this.#notices.pass(messages.filter(({ type }) => type !== MessageType.MsgSnap)));
     for (const message of messages) if (message.type === MessageType.MsgSnap) this.#host.sendSnapshot(message);
   }
 
@@ -388,6 +395,8 @@ export class RaftDriver {
   }
 
   #setConfiguration(configuration: Configuration): void {
+    // A member that this removes has to hear of it while it is still a peer.
+    this.#notices.flush();
     this.#configuration = configuration;
     this.#host.configured(configuration);
   }
@@ -442,6 +451,7 @@ export class RaftDriver {
     if (this.#ended) return;
     this.#ended = true;
     this.#ticks.stop();
+    this.#notices.stop();
     const reason = error instanceof Error ? error.message : String(error);
     this.proposals.giveUp(`the store failed: ${reason}`);
     this.reads.fail(new StoreError('NOT_SERVING', `the store failed: ${reason}`, { reason }));

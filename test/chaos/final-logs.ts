@@ -9,15 +9,24 @@ import type { Member } from './member.ts';
 
 const READ_MILLIS = 300_000;
 
-/** Reads all that was acknowledged before, from each member by itself; writes `<member>.log.jsonl` into the directory. */
+/** Appends that nobody waits for any more end with their calls' deadlines. */
+const MOST_TRIES = 20;
+
+/**
+ * Reads each member's log by itself; writes `<member>.log.jsonl` into the directory. An append whose client gave up may still take effect
+ * while logs are read: so the end is looked up before and after, and all logs are read again unless it is the same.
+ */
 export async function readFinalLogs(members: readonly Member[], directory: string): Promise<Map<string, LogEvent[]>> {
-  const last = await lastPosition(members);
   const logs = new Map<string, LogEvent[]>();
-  for (const member of members) {
-    const log = last === null ? [] : await readLog(member, last);
-    await save(log, join(directory, `${member.name}.log.jsonl`));
-    logs.set(member.name, log);
+  let last = await lastPosition(members);
+  for (let tries = 1; ; tries++) {
+    for (const member of members) logs.set(member.name, last === null ? [] : await readLog(member, last));
+    const now = await lastPosition(members);
+    if (now === last) break;
+    if (tries === MOST_TRIES) throw new Error(`after the last operation the store grew to position ${String(now)}`);
+    last = now;
   }
+  for (const [name, log] of logs) await save(log, join(directory, `${name}.log.jsonl`));
   return logs;
 }
 

@@ -84,6 +84,11 @@ export const settings = {
     'name of the pod that this server runs in; while it leads, the pod has the label graveyar.dev/role=leader',
     '<name>',
   ),
+  kubernetesCredentials: textSetting(
+    'where that pod finds its namespace, its token and the authority of the API server',
+    '<path>',
+    '/var/run/secrets/kubernetes.io/serviceaccount',
+  ),
 } as const;
 
 export type SettingKey = keyof typeof settings;

@@ -61,6 +61,7 @@ async function serve(flags: ServeFlags, terminal: Terminal): Promise<void> {
   const server = await startServer(settings, {
     logger,
     clock: terminal.clock,
+    environment,
     onFatal: (error) => endProcess(logger, error),
   });
   const { clock, interrupted } = terminal;

@@ -6,6 +6,7 @@ import type { ReplicatedNode } from '../../cluster/replicated-node.ts';
 import type { Settings } from '../../config/settings.ts';
 import { createGrpcServer } from '../../grpc/grpc-server.ts';
 import type { GrpcServer } from '../../grpc/grpc-server.ts';
+import { delay } from '../../lib/clock.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { createPipeline } from '../../pipeline/create-pipeline.ts';
 import type { EventPipeline } from '../../pipeline/event-pipeline.ts';
@@ -17,7 +18,11 @@ import type { Logger } from '../../telemetry/logger.ts';
 import { MetricsRegistry } from '../../telemetry/metrics-registry.ts';
 import { createPipelineMetrics } from '../../telemetry/pipeline-metrics.ts';
 import { createSubscriptionMetrics } from '../../telemetry/subscription-metrics.ts';
-import { listenFailure } from '../failure.ts';
+import { EXIT } from '../exit-code.ts';
+import { CommandFailure, listenFailure } from '../failure.ts';
+import { LeaderLabel } from './kubernetes/leader-label.ts';
+import { PodApi } from './kubernetes/pod-api.ts';
+import { apiServerAddress } from './kubernetes/service-account.ts';
 import type { Stoppable } from './lifecycle.ts';
 import { openMember } from './open-member.ts';
 import { readForwardTls, readServerTls } from './read-pem.ts';
@@ -27,6 +32,8 @@ import { Readiness } from './readiness.ts';
 export interface ServerContext {
   readonly logger: Logger;
   readonly clock: Clock;
+  /** The process's; tells where Kubernetes is. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   /** Gets a broken invariant; ends the process. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -38,6 +45,7 @@ export interface ServerContext {
 export async function startServer(settings: Settings, context: ServerContext): Promise<Stoppable> {
   const { logger, clock } = context;
   const startedAt = clock.monotonicMillis();
+  const label = leaderLabel(settings, context);
   const registry = new MetricsRegistry();
   let grpc: GrpcServer | null = null;
   const readiness = new Readiness(clock, (ready) => {
@@ -80,7 +88,8 @@ export async function startServer(settings: Settings, context: ServerContext): P
       events: node.store.appliedEnd,
       startMillis: Math.round(clock.monotonicMillis() - startedAt),
     });
-    const parts = { grpc, pipeline, node, http };
+    label?.follow(node.admin);
+    const parts = { grpc, pipeline, node, http, label, clock };
     return {
       failed: node.store.failed,
       removed: node.removed,
@@ -115,23 +124,43 @@ function grpcServer(
   });
 }
 
+/** Keeps the label of the leader on this server's pod, when it is told of one. */
+function leaderLabel(settings: Settings, { clock, logger, environment }: ServerContext): LeaderLabel | null {
+  const { kubernetesPod: podName, kubernetesCredentials: credentialsDirectory } = settings;
+  if (podName === null) return null;
+  const server = apiServerAddress(environment);
+  if (server === null) {
+    throw new CommandFailure('--kubernetes-pod: this is no pod, as KUBERNETES_SERVICE_HOST is not set', EXIT.usage);
+  }
+  return new LeaderLabel({ pods: new PodApi({ server, credentialsDirectory, clock }), podName, clock, logger });
+}
+
 interface Parts {
   readonly grpc: GrpcServer;
   readonly pipeline: EventPipeline;
   readonly node: ReplicatedNode;
   readonly http: HttpServer;
+  readonly label: LeaderLabel | null;
+  readonly clock: Clock;
 }
 
 /** The most that handing leadership over may take. */
 const HAND_OVER_MILLIS = 3_000;
+/** How long nodes of Kubernetes may go on sending new connections to a pod that is about to end. */
+const ENDPOINT_LAG_MILLIS = 2_000;
 
 /**
  * Another member leads first, so that calls that arrive meanwhile go there; then calls end, then what they admitted, then the
- * store. Metrics can be read to the end.
+ * store. Metrics can be read to the end. In a pod, calls are taken and passed on until nobody sends any more.
  */
-async function stopServer({ grpc, pipeline, node, http }: Parts, graceMillis: number): Promise<void> {
-  if (node.admin.status().members.length > 1) await node.handOver(Math.min(HAND_OVER_MILLIS, graceMillis / 2));
-  await grpc.stop(graceMillis);
+async function stopServer({ grpc, pipeline, node, http, label, clock }: Parts, graceMillis: number): Promise<void> {
+  const end = clock.monotonicMillis() + graceMillis;
+  if (node.admin.status().members.length > 1) {
+    await node.handOver(Math.min(HAND_OVER_MILLIS, graceMillis / 2));
+    if (label !== null) await Promise.all([label.stop(), delay(clock, Math.min(ENDPOINT_LAG_MILLIS, graceMillis / 4))]);
+  }
+  await label?.stop();
+  await grpc.stop(Math.max(0, end - clock.monotonicMillis()));
   await pipeline.stop();
   await node.close();
   await http.stop();

@@ -1,13 +1,12 @@
 /**
  * How a cluster begins, exactly once. Without a cluster id in the status: volumes that were kept from an earlier life are brought up
- * and, when a majority of their cluster follows one leader, that cluster is adopted; only when every volume there is has told that it is empty is a
+ * and, when a majority of their cluster follows one leader and nobody is silent but its members, that cluster is adopted; only when every volume there is has told that it is empty is a
  * cluster id, with the one member that may found it, written down. Only with both in the status is that member asked to found it.
  *
  * Invariant: whoever has data keeps a new cluster from being founded, and so does whoever is silent and has a volume.
  */
 import type { ClusterStatus } from '../api/cluster-status.ts';
 import { memberName } from '../resources/names.ts';
-import { viewCluster } from './cluster-view.ts';
 import type { Intent, Situation } from './concern.ts';
 import { doStep, hold } from './concern.ts';
 import { mendWithoutLeader } from './leaderless.ts';
@@ -75,18 +74,20 @@ function renewVolumes(all: readonly Place[]): Intent | null {
   return null;
 }
 
-function adopt({ places }: Situation, clusterId: string, all: readonly Place[]): Beginning {
-  const view = viewCluster(clusterId, places);
-  if (view !== null) {
+function adopt({ places, rules }: Situation, clusterId: string, all: readonly Place[]): Beginning {
+  const view = rules.viewCluster(clusterId, places);
+  // A volume that is lost can tell nothing else any more.
+  const silent = all.filter(({ answer, claim }) => answer.kind === 'unreachable' && claim?.phase !== 'Lost');
+  const members = new Set(view === null ? [] : [...view.voters, ...view.learners].map(({ name }) => name));
+  const unknown = silent.find(({ name }) => !members.has(name));
+  if (view !== null && unknown === undefined) {
     const message = `the kept volumes hold cluster ${clusterId}, which ${view.leader.name} leads`;
     const event = { type: 'Normal', reason: 'AdoptedCluster', message } as const;
     return { intent: { ...hold('Adopting', message), event }, decided: { clusterId } };
   }
-  const silent = all.find(({ answer }) => answer.kind !== 'member');
-  const whom = silent === undefined ? 'no leader yet' : `${silent.name}: ${silence(silent)}`;
-  return undecided(
-    hold('Adopting', `kept volumes hold cluster ${clusterId}; a majority of it is not there yet (${whom})`),
-  );
+  const whom = unknown === undefined ? 'no leader yet' : `${unknown.name}: ${silence(unknown)}`;
+  const lacks = view === null ? 'a majority of it is not there yet' : 'not every volume has told what is on it';
+  return undecided(hold('Adopting', `kept volumes hold cluster ${clusterId}; ${lacks} (${whom})`));
 }
 
 function undecided(intent: Intent): Beginning {

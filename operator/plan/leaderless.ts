@@ -9,6 +9,7 @@ import type { MemberAnswer } from './observed.ts';
 import type { Place } from './place.ts';
 import { answerIn, isOutdated, silence } from './place.ts';
 import { isDown, renew } from './rolling-update.ts';
+import { wasFounded } from './rules.ts';
 
 /** What to do while the cluster of this id has no confirmed leader. */
 export function withoutLeader(situation: Situation, clusterId: string): Intent {
@@ -19,7 +20,9 @@ export function withoutLeader(situation: Situation, clusterId: string): Intent {
     const step = { kind: 'found', member: founder.name, clusterId, memberId } as const;
     return doStep('Founding', step, 'FoundingCluster', `${founder.name} (${memberId}) founds cluster ${clusterId}`);
   }
-  const missing = memberNames(situation, clusterId).find((name) => (places.get(name)?.statefulSet ?? null) === null);
+  const volumes = [...places.values()].filter(({ claim }) => claim !== null).map(({ name }) => name);
+  const names = [...memberNames(situation, clusterId), ...volumes];
+  const missing = names.find((name) => (places.get(name)?.statefulSet ?? null) === null);
   if (missing !== undefined) {
     const step = { kind: 'apply-stateful-set', member: missing } as const;
     return doStep('Starting', step, 'CreatingMember', `creating the StatefulSet of ${missing} again`);
@@ -43,16 +46,16 @@ function memberNames({ observed, places }: Situation, clusterId: string): string
 
 /**
  * Updates a member that does not run: without a leader it has nothing to lose, and perhaps there is none because of the template that
- * it has. So is one that runs and neither is ready nor answers, unless another has the new template and does not answer either. One that
- * answers is left alone, also when it is not ready: it waits for the others.
+ * it has. One that runs is left alone, as the others may need it, whether it answers or not; only the one and only member, or one before
+ * there is a cluster, is restarted when it neither is ready nor answers.
  */
 export function mendWithoutLeader(situation: Situation): Intent | null {
-  const { templateHash } = situation.observed;
-  const isMute = ({ answer, pod }: Place): boolean => answer.kind === 'unreachable' && pod?.state !== 'unscheduled';
-  const suspect = [...situation.places.values()].some((one) => one.pod?.templateHash === templateHash && isMute(one));
+  const { templateHash, resource } = situation.observed;
+  const alone = situation.places.size === 1 || !wasFounded(resource.status.members);
   for (const place of situation.places.values()) {
     if (!isOutdated(place, templateHash)) continue;
-    if (!isDown(place) && (suspect || !isMute(place) || place.pod?.state === 'ready')) continue;
+    const mute = place.answer.kind === 'unreachable' && place.pod?.state === 'running';
+    if (!isDown(place) && !(alone && mute)) continue;
     const intent = renew(situation, place);
     if (intent !== null) return intent;
   }

@@ -25,7 +25,8 @@ export const finishLearner: Concern = (situation) => {
     return wait(work, `learner ${learner.name} (${learner.id}) is to catch up: ${silence(learner.place)}`);
   }
   if (!learner.caughtUp) return hold(work, `learner ${learner.name} (${learner.id}) catches up`);
-  if (!learner.healthy) return wait(work, `learner ${learner.name} (${learner.id}) is to stay: ${silence(learner.place)}`);
+  if (!learner.healthy)
+    return wait(work, `learner ${learner.name} (${learner.id}) is to stay: ${silence(learner.place)}`);
   return old === undefined ? promote(situation, learner) : replace(situation, old, learner);
 };
 

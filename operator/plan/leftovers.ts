@@ -26,7 +26,7 @@ function discard({ view, rules }: LedSituation, place: Place): Intent | null {
   const { name, claim, statefulSet, pod } = place;
   if (claim !== null && !claim.deleting) {
     if (!rules.mayDeleteVolume(view, place)) {
-      if (statefulSet === null) return null;
+      if (statefulSet === null && pod === null) return null;
       return wait('CleaningUp', `${name} is not needed; it is deleted when it has told what is on its volume`);
     }
     const step = { kind: 'delete-claim', member: name, claimUid: claim.uid } as const;

@@ -8,7 +8,6 @@
  */
 import type { Plan, PlannedEvent } from './action.ts';
 import type { ClusterView } from './cluster-view.ts';
-import { viewCluster } from './cluster-view.ts';
 import type { Concern, Intent, LedSituation, Situation } from './concern.ts';
 import { transitionEvents } from './conditions.ts';
 import { begin } from './founding.ts';
@@ -54,7 +53,7 @@ export function plan(observed: Observed, rules: Rules = RULES): Plan {
   const { resource } = observed;
   if (resource.deleting) return nothing(observed);
   const clusterId = resource.status.clusterId ?? null;
-  const view = clusterId === null ? null : viewCluster(clusterId, situation.places);
+  const view = clusterId === null ? null : rules.viewCluster(clusterId, situation.places);
   const { intent, decided } = decide(situation, clusterId, view);
   const problems = problemsOf(situation, clusterId, view, intent);
   const held = resource.paused;

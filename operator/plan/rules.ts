@@ -3,12 +3,14 @@
  * from a confirmed view of the cluster; what is not known to work counts as lost.
  */
 import type { ClusterView, ViewedMember } from './cluster-view.ts';
-import { majority } from './cluster-view.ts';
+import { majority, viewCluster } from './cluster-view.ts';
 import type { ObservedResource } from './observed.ts';
 import type { Place, Places } from './place.ts';
 import { answerIn } from './place.ts';
 
 export interface Rules {
+  /** The cluster as its confirmed leader has it; null: none is confirmed. */
+  readonly viewCluster: (clusterId: string, places: Places) => ClusterView | null;
   /** The voters at work besides this one are a majority: it may stop. */
   readonly mayStop: (view: ClusterView, member: ViewedMember) => boolean;
   /** Before and after this voter is taken out, those at work are a majority. */
@@ -34,6 +36,8 @@ function othersAtWork(view: ClusterView, without?: ViewedMember): number {
 }
 
 export const RULES: Rules = {
+  viewCluster,
+
   mayStop: (view, member) => {
     if (member.role === 'learner') return true;
     return othersAtWork(view, member) >= majority(view.voters.length);
@@ -72,7 +76,8 @@ export const RULES: Rules = {
     const configured = [...view.voters, ...view.learners];
     if (answer.kind === 'member') return isOut(view, place);
     if (answer.kind === 'waiting') return !configured.some(({ id }) => id === answer.memberId);
-    if (configured.some(({ name }) => name === place.name)) return claim?.phase === 'Lost';
+    if (claim?.phase === 'Lost') return true;
+    if (configured.some(({ name }) => name === place.name)) return false;
     return claim === null || !claim.kept || (statefulSet !== null && statefulSet.memberId !== null);
   },
 };

@@ -63,7 +63,8 @@ function changeSpec(world: World, what: SpecChange, pick: number): void {
 }
 
 function mendTemplate(world: World): void {
-  if (world.brokenTemplates.has(world.api.resource.templateHash)) world.api.resource.templateHash = `t${world.serial()}`;
+  if (world.brokenTemplates.has(world.api.resource.templateHash))
+    world.api.resource.templateHash = `t${world.serial()}`;
 }
 
 function befall(world: World, what: Exclude<Disturbance, SpecChange>, pod: WorldPod): void {
@@ -121,8 +122,11 @@ function befallObjects(world: World, what: Disturbance, pod: WorldPod): void {
   }
   const claim = claims.get(member);
   if (claim === undefined || !mayLose(world, claim.volume.id)) return;
-  if (what === 'delete-claim-by-hand') claim.deleting = true;
-  else if (what === 'lose-claim') {
+  if (what === 'delete-claim-by-hand') {
+    claim.deleting = true;
+    // It may be about to get a vote, and nobody could know that its volume goes.
+    if (world.store()?.configuration.learners.some(({ id }) => id === claim.volume.id) === true) pod.process = null;
+  } else if (what === 'lose-claim') {
     claim.lost = true;
     pod.process = null;
   } else if (what === 'lose-volume') {

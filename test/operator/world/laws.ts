@@ -1,6 +1,7 @@
 // What must never happen, whatever fails: checked at every step, against what was true when the operator looked, as what changed since then
 // nobody could know.
 import type { Step } from '../../../operator/plan/action.ts';
+import type { Observed } from '../../../operator/plan/observed.ts';
 import type { World } from './objects.ts';
 
 /** What was true at a moment. */
@@ -31,8 +32,8 @@ export function truthOf(world: World): Truth {
 const most = (count: number): number => Math.floor(count / 2) + 1;
 
 /** A step that is about to be carried out. `fresh`: the operator saw the API server's objects as they were at `truth`. */
-export function checkStep(world: World, step: Step, truth: Truth, fresh: boolean): void {
-  checkForeign(world, step);
+export function checkStep(world: World, step: Step, observed: Observed, truth: Truth, fresh: boolean): void {
+  checkForeign(world, step, observed);
   if (step.kind === 'found') checkFounding(world, step);
   if (step.kind === 'delete-claim') checkVolume(world, step.member, step.claimUid);
   if (step.kind === 'add-learner' && (world.store()?.configuration.learners.length ?? 0) > 0) {
@@ -56,17 +57,19 @@ function checkVolume(world: World, member: string, uid: string): void {
   const claim = world.api.claims.get(member);
   if (claim?.uid !== uid || claim.lost) return;
   const { id, clusterId } = claim.volume;
+  const own = world.api.resource.status.clusterId;
+  if (claim.kept && clusterId !== null && clusterId !== own) world.violate(`deletes the kept volume of ${member}`);
   if (clusterId !== null && world.stores.get(clusterId)?.isMember(id) === true) {
     world.violate(`deletes the volume of member ${member} (${id})`);
   }
 }
 
-/** Hands off places with another cluster's data. */
-function checkForeign(world: World, step: Step): void {
-  const own = world.api.resource.status.clusterId;
+/** Hands off places that have said that they have another cluster's data. */
+function checkForeign(world: World, step: Step, observed: Observed): void {
+  const own = observed.resource.status.clusterId;
   if (own === undefined || step.kind === 'apply-stateful-set') return;
-  const volume = world.volumeOf(step.member);
-  if (volume?.clusterId != null && volume.clusterId !== own) world.violate(`${step.kind} at foreign ${step.member}`);
+  const answer = observed.answers.get(step.member);
+  if (answer?.kind === 'member' && answer.clusterId !== own) world.violate(`${step.kind} at foreign ${step.member}`);
 }
 
 /** Nobody who is needed for a majority is stopped or removed, and no leader without handing over. */
@@ -74,7 +77,8 @@ function checkQuorum(world: World, step: Step, { voters, healthy, leader, ids }:
   if (voters.length === 0) return;
   const besides = (id: number): number => [...healthy].filter((one) => one !== id).length;
   if (step.kind === 'remove' && voters.includes(step.memberId)) {
-    if (besides(step.memberId) < most(voters.length - 1)) world.violate(`removes ${step.member}, and the quorum with it`);
+    if (besides(step.memberId) < most(voters.length - 1))
+      world.violate(`removes ${step.member}, and the quorum with it`);
     if (healthy.size < most(voters.length)) world.violate(`removes ${step.member} without a quorum`);
   }
   if (step.kind === 'promote' && healthy.size + 1 < most(voters.length + 1)) {

@@ -33,9 +33,15 @@ export function observe(world: World, seen: Seen, deaf: ReadonlySet<string> = ne
       state: frozenFor > 0 && state === 'ready' ? 'running' : state,
       trouble: state === 'failing' ? 'CrashLoopBackOff' : null,
     })),
-    claims: [...seen.claims.claims.values()].map(({ lost, volume: _, ...claim }) => ({
-      ...claim,
-      phase: lost ? 'Lost' : 'Bound',
+    claims: [...seen.claims.claims.values()].map((claim) => ({
+      member: claim.member,
+      uid: claim.uid,
+      deleting: claim.deleting,
+      phase: claim.lost ? 'Lost' : 'Bound',
+      requestedBytes: claim.requestedBytes,
+      capacityBytes: claim.capacityBytes,
+      resizeNeedsRestart: claim.resizeNeedsRestart,
+      kept: claim.kept,
     })),
     answers: new Map([...members].map((member) => [member, answer(world, member, deaf)])),
     lastFailure: null,
@@ -63,7 +69,8 @@ function memberAnswer(world: World, store: Store, volume: Volume, process: Proce
     name: called,
     role: id === process.leaderId ? 'leader' : voter ? 'voter' : 'learner',
     outgoing: leaving,
-    active: leads ? world.isUp(id) && !world.cutOff.has(name) : null,
+    // A leader that was just cut off has not noticed yet.
+    active: leads ? world.isUp(id) || world.cutOff.has(name) : null,
     matchIndex: leads || id === volume.id ? store.match(id) : null,
     snapshotting: leads ? store.lastIndex - store.match(id) > 5000 : null,
   });

@@ -132,7 +132,8 @@ export class Store {
     const world = this.#world;
     for (const pod of world.api.pods.values()) {
       const volume = world.volumeOf(pod.member);
-      if (volume === null || pod.process === null || world.cutOff.has(pod.member) || !this.isMember(volume.id)) continue;
+      if (volume === null || pod.process === null || world.cutOff.has(pod.member) || !this.isMember(volume.id))
+        continue;
       volume.clusterId = this.clusterId;
       if (volume.id === this.leader) volume.match = this.lastIndex;
       else if (!world.lagging.has(pod.member)) volume.match = Math.min(this.lastIndex, volume.match + BATCH);

@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import type { Rules } from '../../../operator/plan/rules.ts';
 import { DISTURBANCES } from './disturbance.ts';
+import type { EarlierLife } from './earlier-life.ts';
+import { EARLIER_LIVES, keepVolumes } from './earlier-life.ts';
 import type { Round } from './life.ts';
 import { Life, MISHAPS, unrest } from './life.ts';
 import { World } from './objects.ts';
@@ -10,6 +12,9 @@ export interface Story {
   readonly seed: number;
   /** Replicas wanted at first. */
   readonly replicas: number;
+  readonly earlier: EarlierLife;
+  /** Replicas of the earlier life. */
+  readonly members: number;
   readonly rounds: readonly Round[];
 }
 
@@ -31,13 +36,16 @@ export function stories(seen: 'fresh' | 'stale'): fc.Arbitrary<Story> {
   return fc.record({
     seed: fc.integer(),
     replicas: fc.constantFrom(1, 3, 5),
+    earlier: fc.constantFrom(...EARLIER_LIVES),
+    members: fc.constantFrom(1, 3, 5),
     rounds: fc.array(round, { minLength: 10, maxLength: 120, size: 'max' }),
   });
 }
 
 /** Lives a story: the rounds it took to come to rest. Throws, with the end of its history, when a law is broken or there is no rest. */
-export function live({ seed, replicas, rounds }: Story, rules?: Rules): number {
+export function live({ seed, replicas, rounds, earlier, members }: Story, rules?: Rules): number {
   const world = new World(seed, replicas);
+  keepVolumes(world, earlier, members, seed >>> 0);
   const remembers = rounds.some(({ stale }) => stale.some((states) => states > 0));
   const life = new Life(world, { remembers, ...(rules === undefined ? {} : { rules }) });
   for (const round of rounds) {
@@ -46,9 +54,26 @@ export function live({ seed, replicas, rounds }: Story, rules?: Rules): number {
   }
   const took = life.calm();
   if (world.violations.length > 0) throw told(world, world.violations.join('; '));
+  if (earlier === 'conflicting') return judgeConflict(world);
   if (took !== null) return took;
   const conditions = JSON.stringify(world.api.resource.status.conditions, null, 1);
   throw told(world, `no rest: ${unrest(world).join('; ')} ${conditions}`);
+}
+
+/** Nothing can be brought to rest, but people are told; no data is touched, which the laws say. */
+function judgeConflict(world: World): number {
+  const { conditions, clusterId } = world.api.resource.status;
+  const known = new Set(
+    [...world.api.claims.values()]
+      .filter(({ member, lost }) => !lost && world.api.pods.has(member) && world.api.statefulSets.has(member))
+      .flatMap(({ volume }) => volume.clusterId ?? []),
+  );
+  // One of the two clusters may have been lost meanwhile, or nobody looks at its volume.
+  if (known.size < 2) return 1;
+  const reason = conditions?.find(({ type }) => type === 'Degraded')?.reason;
+  if (reason !== 'ConflictingData') throw told(world, `does not tell of conflicting data, but ${reason}`);
+  if (clusterId !== undefined && !world.stores.has(clusterId)) throw told(world, `founded ${clusterId}`);
+  return 1;
 }
 
 function told(world: World, what: string): Error {

@@ -231,7 +231,7 @@ export const clusterSpec = z
       .meta(
         rules({
           rule: `self in [${CLUSTER_SIZES.join(', ')}]`,
-          messageExpression: "'must be 1, 3 or 5, not ' + string(self)",
+          message: 'must be 1, 3 or 5',
         }),
       )
       .describe('Number of members with a vote: 1, 3 or 5. A change is made one member at a time.'),

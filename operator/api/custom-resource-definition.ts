@@ -115,7 +115,8 @@ function objectSchema(): Schema {
     properties: {
       apiVersion: { type: 'string', description: 'Version of the schema of this object.' },
       kind: { type: 'string', description: 'Kind of this object.' },
-      metadata: { type: 'object' },
+      // The limit is there for the estimated cost of the rules over the name, which say it better.
+      metadata: { type: 'object', properties: { name: { type: 'string', maxLength: 63 } } },
       spec: structural(clusterSpec),
       status: structural(clusterStatus),
     },
@@ -140,5 +141,19 @@ function structural(schema: z.ZodType): Schema {
     },
   });
   delete made['$schema'];
+  completeDefaults(made);
   return made;
+}
+
+/** Writes an object's default out in full: the API server holds it against the rules before it fills in what is missing. */
+function completeDefaults(schema: Schema): void {
+  const properties = (schema['properties'] ?? {}) as Record<string, Schema>;
+  for (const property of Object.values(properties)) completeDefaults(property);
+  const fallback = schema['default'];
+  if (typeof fallback !== 'object' || fallback === null || Array.isArray(fallback)) return;
+  const parts = Object.entries(properties).filter(([, property]) => 'default' in property);
+  schema['default'] = {
+    ...Object.fromEntries(parts.map(([key, property]) => [key, property['default']])),
+    ...fallback,
+  };
 }

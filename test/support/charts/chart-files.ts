@@ -3,8 +3,8 @@
  * tables of values in the READMEs. Writes nothing.
  */
 import { readFileSync } from 'node:fs';
-import { loadYaml } from '@kubernetes/client-node';
 import { format } from 'prettier';
+import { parse } from 'yaml';
 import { z } from 'zod';
 import { customResourceDefinition } from '../../../operator/api/custom-resource-definition.ts';
 import { clusterValues } from './cluster-values.ts';
@@ -26,7 +26,7 @@ export async function chartFiles(root: string): Promise<Map<string, string>> {
     const folder = `charts/${name}`;
     const schema = valuesSchema(values);
     files.set(`${folder}/values.schema.json`, await json(JSON.stringify(schema)));
-    const defaults = loadYaml<Record<string, unknown>>(readFileSync(`${root}${folder}/values.yaml`, 'utf8'));
+    const defaults = parse(readFileSync(`${root}${folder}/values.yaml`, 'utf8')) as Record<string, unknown>;
     const readme = readFileSync(`${root}${folder}/README.md`, 'utf8');
     const table = valuesTable(schema, defaults);
     files.set(`${folder}/README.md`, await format(withTable(readme, table), { ...STYLE, parser: 'markdown' }));

@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { GraveyarClient } from '../../src/client/index.ts';
 import type { ClientOptions, ClusterMember } from '../../src/client/index.ts';
-import { startServerProcess } from './server-process.ts';
+import { cleanEnvironment, startServerProcess } from './server-process.ts';
 import type { ServerProcess } from './server-process.ts';
 
 /** Where one member is, and its process while it runs. */
@@ -17,9 +17,17 @@ export class ClusterNode {
   dataDirectory: string;
   process: ServerProcess | null = null;
   readonly #flags: () => readonly string[];
+  readonly #environment: Readonly<Record<string, string>>;
 
-  constructor(name: string, ports: readonly [number, number], dataDirectory: string, flags: () => readonly string[]) {
+  constructor(
+    name: string,
+    ports: readonly [number, number],
+    dataDirectory: string,
+    flags: () => readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ) {
     this.name = name;
+    this.#environment = environment;
     this.address = `127.0.0.1:${ports[0]}`;
     this.peerAddress = `127.0.0.1:${ports[1]}`;
     this.dataDirectory = dataDirectory;
@@ -33,6 +41,7 @@ export class ClusterNode {
     this.process = await startServerProcess({
       dataDirectory: this.dataDirectory,
       flags: [...own, ...this.#flags()],
+      spawn: { env: cleanEnvironment(this.#environment) },
     });
   }
 
@@ -110,15 +119,39 @@ export async function startCluster(directory: string, count = 3): Promise<Cluste
       nodes.map((node) => `${node.name}=${node.peerAddress}`).join(','),
     ]);
   });
-  const cluster = new ClusterProcesses(directory, nodes);
+  return startAll(new ClusterProcesses(directory, nodes));
+}
+
+async function startAll(cluster: ClusterProcesses): Promise<ClusterProcesses> {
   try {
-    await Promise.all(nodes.map((node) => node.start()));
+    await Promise.all(cluster.nodes.map((node) => node.start()));
     await cluster.leader();
     return cluster;
   } catch (error) {
     await cluster.stop();
     throw error;
   }
+}
+
+/**
+ * First members with these names that think they run in the pods `<name>-0`, with these credentials and this environment. Resolves when
+ * they have a leader.
+ */
+export async function membersInPods(
+  directory: string,
+  names: readonly string[],
+  credentials: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<ClusterProcesses> {
+  const ports = await freePorts(names.length);
+  const nodes: ClusterNode[] = names.map((name, at) => {
+    const flags = (): string[] => [
+      ...['--initial-members', nodes.map((node) => `${node.name}=${node.peerAddress}`).join(',')],
+      ...['--kubernetes-pod', `${name}-0`, '--kubernetes-credentials', credentials],
+    ];
+    return new ClusterNode(name, ports[at] ?? [0, 0], join(directory, name), flags, environment);
+  });
+  return startAll(new ClusterProcesses(directory, nodes));
 }
 
 /** Nodes that wait to be told what to belong to. None is started. */

@@ -56,7 +56,7 @@ describe('the end of a control plane', () => {
     const pids = [...plane.processes.values()];
     expect([...plane.processes.keys()]).toEqual(['etcd', 'kube-apiserver']);
     expect(pids.map(isAlive)).toEqual([true, true]);
-    expect(existsSync(join(plane.directory, 'etcd'))).toBe(true);
+    expect(existsSync(join(plane.directory, 'pki'))).toBe(true);
     await plane.stop();
     expect(pids.map(isAlive)).toEqual([false, false]);
     expect(existsSync(plane.directory)).toBe(false);

@@ -4,7 +4,7 @@
  * end with this one, however that ends.
  */
 import { execFile } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { get } from 'node:https';
 import { createServer } from 'node:net';
@@ -34,6 +34,10 @@ export const API_SERVICE_ADDRESS = '10.96.0.1';
 /** Where pods get theirs from. */
 export const POD_RANGE = '10.244.0.0/24';
 
+const LOOPBACK = '127.0.0.1';
+/** Memory with the face of a disk, where there is one: etcd waits for its disk, and that of a busy machine takes seconds. */
+const MEMORY = '/dev/shm';
+const ETCD_PREFIX = 'graveyar-etcd-';
 const START_ATTEMPTS = 3;
 const KUBECTL_MILLIS = 60_000;
 
@@ -70,6 +74,7 @@ export class ControlPlane {
   readonly programs: ApiServerPrograms;
   readonly #etcd: Daemon;
   readonly #etcdUrl: string;
+  readonly #etcdDirectory: string;
   readonly #apiServer: Daemon;
   readonly #others: Daemon[] = [];
   readonly #options: ControlPlaneOptions;
@@ -83,14 +88,15 @@ export class ControlPlane {
     this.directory = directory;
     this.programs = programs;
     this.#options = options;
-    const address = options.address ?? '127.0.0.1';
+    const address = options.address ?? LOOPBACK;
     this.url = `https://${address}:${ports[2]}`;
     this.#etcdUrl = `http://127.0.0.1:${ports[0]}`;
-    for (const name of ['pki', 'logs', 'etcd']) mkdirSync(join(directory, name));
+    for (const name of ['pki', 'logs']) mkdirSync(join(directory, name));
+    this.#etcdDirectory = makeEtcdDirectory(directory);
     this.authority = new CertificateAuthority(join(directory, 'pki'));
     this.kubeconfig = this.authority.kubeconfig(this.url, 'admin', ['system:masters']);
     this.api = KubernetesApi.fromKubeconfig(this.kubeconfig);
-    const etcd = etcdArguments(join(directory, 'etcd'), this.#etcdUrl, `http://127.0.0.1:${ports[1]}`);
+    const etcd = etcdArguments(this.#etcdDirectory, this.#etcdUrl, `http://127.0.0.1:${ports[1]}`);
     this.#etcd = new Daemon({ program: programs.etcd, args: etcd, logDirectory: this.logDirectory });
     const apiServer = this.#apiServerArguments(address, ports[2]);
     this.#apiServer = new Daemon({ program: programs.apiServer, args: apiServer, logDirectory: this.logDirectory });
@@ -130,6 +136,7 @@ export class ControlPlane {
     await this.#apiServer.stop('SIGKILL');
     await this.#etcd.stop('SIGKILL');
     this.api.close();
+    await rm(this.#etcdDirectory, { recursive: true, force: true });
     await rm(this.directory, { recursive: true, force: true });
   }
 
@@ -183,7 +190,8 @@ export class ControlPlane {
       '--kubelet-preferred-address-types=InternalIP',
       '--authorization-mode=Node,RBAC',
       '--allow-privileged=true',
-      '--endpoint-reconciler-type=none',
+      // Pods reach the API server by a Service, which may not lead to loopback.
+      ...(address === LOOPBACK ? ['--endpoint-reconciler-type=none'] : []),
       ...plugins,
       ...(this.#options.apiServerArguments ?? []),
     ];
@@ -231,6 +239,16 @@ export class ControlPlane {
     this.#others.push(daemon);
     await daemon.start(() => healthy(health));
   }
+}
+
+/** In memory where that can be; removes first what killed processes left there. */
+function makeEtcdDirectory(otherwise: string): string {
+  if (!existsSync(MEMORY)) return mkdtempSync(join(otherwise, ETCD_PREFIX));
+  for (const name of readdirSync(MEMORY).filter((entry) => entry.startsWith(ETCD_PREFIX))) {
+    const pid = name.slice(ETCD_PREFIX.length).split('-')[0] ?? '';
+    if (!existsSync(`/proc/${pid}`)) rmSync(join(MEMORY, name), { recursive: true, force: true });
+  }
+  return mkdtempSync(join(MEMORY, `${ETCD_PREFIX}${process.pid}-`));
 }
 
 function etcdArguments(directory: string, clientUrl: string, peerUrl: string): string[] {

@@ -129,7 +129,7 @@ export class KubernetesNode {
 function prepareMachine(machine: string): void {
   // Sockets of the container runtime's helpers and handles of network namespaces have fixed places here.
   execFileSync('mount', ['--make-rprivate', '/']);
-  execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', '/run']);
+  for (const path of ['/run', '/dev/shm']) execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', path]);
   execFileSync('hostname', [NODE_NAME]);
   const ip = (...args: readonly string[]): void => void execFileSync('ip', args);
   ip('link', 'set', 'lo', 'up');

@@ -55,8 +55,8 @@ async function measure(address: string, run: number): Promise<{ unary: Cost; bat
 }
 
 /** Appends until the store has so many events; tells of the members' memory now and then. */
-async function fill(address: string): Promise<number[]> {
-  const client = new GraveyarClient([address]);
+async function fill(addresses: readonly string[]): Promise<number[]> {
+  const client = new GraveyarClient(addresses);
   const session = client.session({ window: BATCHES_IN_FLIGHT });
   const resident: number[] = [];
   let next = 0;
@@ -112,7 +112,7 @@ const store = await startMembers(3);
 try {
   const { clientAddress } = await store.leader();
   const empty = await measure(clientAddress, 1);
-  const residentBytes = await fill(clientAddress);
+  const residentBytes = await fill(store.store.addresses);
   const full = await measure((await store.leader()).clientAddress, 2);
   const leader = await store.leader();
   const follower = store.store.members.find((member) => member !== leader);

@@ -21,6 +21,8 @@ export class Leadership {
   readonly #view: LeadershipView;
   readonly #clock: Clock;
   readonly #listeners = new Set<() => void>();
+  /** The looks of those who wait in {@link until}. */
+  readonly #waiting = new Set<() => void>();
   /** The member that leadership is being handed to: nothing is decided until that has an end. */
   #handingTo: number | null = null;
 
@@ -49,9 +51,16 @@ export class Leadership {
   /** Something that this is about may have changed. */
   changed(): void {
     for (const listener of [...this.#listeners]) listener();
+    this.progressed();
   }
 
-  /** Calls `listener` at every change. Returns how to stop that. */
+  /** Entries were applied, so that what somebody waits for may be true. Comes with every append: watchers do not hear of it. */
+  progressed(): void {
+    if (this.#waiting.size === 0) return;
+    for (const look of [...this.#waiting]) look();
+  }
+
+  /** Calls `listener` when who leads, or the members, may have changed. Returns how to stop that. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => {
@@ -66,14 +75,14 @@ export class Leadership {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       const end = (): void => {
-        stop();
+        this.#waiting.delete(look);
         signal.removeEventListener('abort', abort);
       };
       const abort = (): void => {
         end();
         reject(signal.reason as Error);
       };
-      const stop = this.onChange(() => {
+      const look = (): void => {
         try {
           const found = check();
           if (found === null) return;
@@ -83,7 +92,8 @@ export class Leadership {
           end();
           reject(error instanceof Error ? error : new Error(String(error)));
         }
-      });
+      };
+      this.#waiting.add(look);
       signal.addEventListener('abort', abort, { once: true });
     });
   }

@@ -230,7 +230,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
 
   applied(): void {
     this.#compactor.notice();
-    this.#leadership.changed();
+    this.#leadership.progressed();
     this.#describeSelf();
   }
 

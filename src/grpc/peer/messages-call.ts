@@ -19,6 +19,8 @@ export class MessagesCall extends ServerCall implements IncomingCall {
   readonly #registry: PeerRegistry;
   /** The member that greeted; 0 before. */
   #from = 0;
+  /** This member. */
+  #to = 0;
 
   constructor(base: ServerInterceptingCallInterface, context: CallContext, method: string, registry: PeerRegistry) {
     super(base, context, method, context.clock.monotonicMillis());
@@ -31,8 +33,7 @@ export class MessagesCall extends ServerCall implements IncomingCall {
     try {
       if (this.#from === 0) this.#greet(bytes);
       else {
-        const to = this.#registry.self.member.id;
-        for (const message of readMessages(bytes, this.#from, to)) this.#registry.handler.receive(message);
+        for (const message of readMessages(bytes, this.#from, this.#to)) this.#registry.handler.receive(message);
       }
       this.readMore();
     } catch (error) {
@@ -64,6 +65,7 @@ export class MessagesCall extends ServerCall implements IncomingCall {
     this.#registry.greet(hello, this);
     this.#from = hello.from;
     const { incarnation, self } = this.#registry;
+    this.#to = self.member.id;
     this.send(MessagesResponse.encode({ memberId: self.member.id, incarnation }).finish(), nothing);
   }
 }

@@ -55,8 +55,8 @@ export const clusterStatus = z
       .exactOptional(),
     clusterId: z
       .string()
-      .min(1)
-      .max(64)
+      .max(63)
+      .regex(/^[A-Za-z0-9-]+$/)
       .describe('Identity of the cluster. Written before the cluster is founded, and never changed.')
       .exactOptional(),
     founder: z

@@ -10,6 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs, promisify } from 'node:util';
+import { childUsage, totalCpuMillis } from '../child-usage.ts';
 import { startMembers } from '../three-members.ts';
 import { startEtcd } from './etcd.ts';
 import { loadEtcd } from './h2load.ts';
@@ -26,11 +27,18 @@ const millis = Number(values.seconds) * 1000;
 const rounds = Number(values.rounds);
 const IN_FLIGHT = [1, 64, 1024];
 const WARM_UP_MILLIS = 1500;
+/** Before the first load, on both sides: servers run for weeks, and code that has not run yet is not what they run. */
+const FIRST_WARM_UP_MILLIS = 6000;
 /** What one connection carries at most; a proxy in front of clients would not do otherwise. */
 const CALLS_EACH_CONNECTION = 128;
 
+/** A load, and the processor time of all three nodes for one call of it. */
+interface Cost extends Load {
+  readonly cpuMicros: number;
+}
+
 interface Round {
-  readonly loads: readonly Load[];
+  readonly loads: readonly Cost[];
 }
 
 const run = promisify(execFile);
@@ -87,6 +95,7 @@ async function compare(): Promise<void> {
     const perSecond = { ours: own.perSecond, etcd: other.perSecond, ratio: ratio(own.perSecond, other.perSecond) };
     const mean = { ours: own.meanMillis, etcd: other.meanMillis, ratio: ratio(other.meanMillis, own.meanMillis) };
     const p99 = { ours: own.p99Millis, etcd: other.p99Millis };
+    const cpu = { ours: own.cpuMicros, etcd: other.cpuMicros, ratio: ratio(other.cpuMicros, own.cpuMicros) };
     print({
       peer: version,
       what: 'unary append of 256 bytes against put',
@@ -94,6 +103,7 @@ async function compare(): Promise<void> {
       perSecond,
       meanMillis: mean,
       p99Millis: p99,
+      cpuMicros: cpu,
     });
   }
   const puts = middle(theirs, IN_FLIGHT.length - 1).perSecond;
@@ -129,19 +139,23 @@ async function compareWithPostgres(ours: readonly Round[]): Promise<void> {
 }
 
 async function measure(address: string, call: PreparedCall): Promise<Round> {
-  const loads: Load[] = [];
+  await measureCalls(address, call, { inFlight: 64, connections: 1, millis: FIRST_WARM_UP_MILLIS, warmUpMillis: 0 });
+  const loads: Cost[] = [];
   for (const inFlight of IN_FLIGHT) {
     const connections = Math.ceil(inFlight / CALLS_EACH_CONNECTION);
+    const before = totalCpuMillis(childUsage());
+    const started = performance.now();
     const load = await measureCalls(address, call, { inFlight, connections, millis, warmUpMillis: WARM_UP_MILLIS });
     if (load.failed > 0 || load.calls === 0)
       throw new Error(`${load.failed} calls to ${address} failed, ${load.calls} did not`);
-    loads.push(load);
+    const calls = (load.perSecond * (performance.now() - started)) / 1000;
+    loads.push({ ...load, cpuMicros: Math.round(((totalCpuMillis(childUsage()) - before) * 1000) / calls) });
   }
   return { loads };
 }
 
 /** The round with the median rate. */
-function middle(all: readonly Round[], index: number): Load {
+function middle(all: readonly Round[], index: number): Cost {
   const loads = all.flatMap((round) => round.loads[index] ?? []).sort((a, b) => a.perSecond - b.perSecond);
   const load = loads[Math.floor(loads.length / 2)];
   if (load === undefined) throw new Error('nothing was measured');

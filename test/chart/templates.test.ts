@@ -6,6 +6,7 @@ import { memberRole } from '../../operator/resources/member-account.ts';
 import { LABEL } from '../../operator/resources/names.ts';
 import { sharedObjects } from '../../operator/resources/shared-objects.ts';
 import { memberStatefulSet } from '../../operator/resources/member-stateful-set.ts';
+import { loadOperatorSettings } from '../../operator/settings.ts';
 import { defined } from '../../src/lib/assert.ts';
 import { FULL_CLUSTER_VALUES, FULL_OPERATOR_VALUES, FULL_SPEC } from '../support/charts/chart-values.ts';
 import { CHART, Helm } from '../support/charts/helm.ts';
@@ -241,6 +242,23 @@ describe('the operator', () => {
     }
     const container = containerOf(one(objects, 'Deployment'));
     expect(container.env).toContainEqual({ name: 'OPERATOR_NAMESPACES', value: 'a,b' });
+  });
+
+  it('is told what to do by variables that it takes', async () => {
+    const values = { watchNamespaces: ['a', 'b'], logLevel: 'debug' };
+    const { env } = containerOf(one(await helm.template(CHART.operator, values), 'Deployment'));
+    const environment = Object.fromEntries(env.map(({ name, value }) => [name, value ?? 'of-the-pod']));
+    expect(loadOperatorSettings({}, environment)).toMatchObject({
+      namespaces: ['a', 'b'],
+      identity: 'of-the-pod',
+      leaseNamespace: 'of-the-pod',
+      leaseName: 'store-graveyar-db-operator',
+      logLevel: 'debug',
+      metricsHost: '0.0.0.0',
+      metricsPort: 8080,
+    });
+    const everywhere = containerOf(one(await helm.template(CHART.operator), 'Deployment')).env;
+    expect(everywhere.map(({ name }) => name)).not.toContain('OPERATOR_NAMESPACES');
   });
 
   it('may do everything that it grants to members', async () => {

@@ -21,12 +21,13 @@ const { values } = parseArgs({
 const events = Number(values.events);
 const millis = Number(values.seconds) * 1000;
 const BATCH_EVENTS = 100;
-const BATCHES_IN_FLIGHT = 64;
+const BATCHES_IN_FLIGHT = 16;
 const STREAMS = 10_000;
 const PAYLOAD = Buffer.alloc(256, 'x');
 /** Code that has not run yet is slow in any store. */
 const WARM_UP_MILLIS = 10_000;
 const LOOKS = 10;
+const MOST_TRIES = 10;
 const RESTART_MILLIS = 300_000;
 
 interface Cost {
@@ -64,7 +65,7 @@ async function fill(addresses: readonly string[]): Promise<number[]> {
     while (next * BATCH_EVENTS < events) {
       const n = next++;
       const batch = Array.from({ length: BATCH_EVENTS }, () => ({ id: randomUUID(), type: 'growth', data: PAYLOAD }));
-      await session.append(`growth-${n % STREAMS}`, batch);
+      await untilTaken(() => session.append(`growth-${n % STREAMS}`, batch));
       if (n % Math.ceil(events / BATCH_EVENTS / LOOKS) !== 0) continue;
       resident.push(Math.max(...childUsage().map(({ residentBytes }) => residentBytes)));
       console.error(`${n * BATCH_EVENTS} events, at most ${Math.round((resident.at(-1) ?? 0) / 2 ** 20)} MiB a member`);
@@ -74,6 +75,18 @@ async function fill(addresses: readonly string[]): Promise<number[]> {
   await session.close();
   client.close();
   return resident;
+}
+
+/** Again and again while the machine is too busy: the same event ids make that safe. */
+async function untilTaken(append: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    try {
+      await append();
+      return;
+    } catch (error) {
+      if (tries === MOST_TRIES) throw error;
+    }
+  }
 }
 
 /** Seconds until a member that was stopped answers a read again, by itself. */

@@ -22,7 +22,9 @@ export interface ViewedMember extends ConfiguredMember {
   readonly caughtUp: boolean;
   /** Present, follows this leader, caught up, its pod not going: counts for a majority now. What is not known counts as not. */
   readonly works: boolean;
-  /** Works, its pod is ready (that of a learner: running), and its volume is there to stay. */
+  /** Its volume is there and is not going, and nobody else's identity is on it as far as can be told. */
+  readonly volumeStays: boolean;
+  /** Works, its pod is ready (that of a learner: running), and its volume stays. */
   readonly healthy: boolean;
 }
 
@@ -87,7 +89,9 @@ function viewMember(member: ConfiguredMember, leader: MemberAnswer, places: Plac
   const pod = place?.pod ?? null;
   const works = follows && caughtUp && pod !== null && !pod.deleting;
   const claim = place?.claim ?? null;
-  const stays = claim !== null && !claim.deleting && claim.phase !== 'Lost';
+  const said = place?.answer;
+  const emptied = said?.kind === 'waiting' && said.memberId !== member.id;
+  const volumeStays = claim !== null && !claim.deleting && claim.phase !== 'Lost' && !emptied;
   const ready = pod?.state === 'ready' || (member.role === 'learner' && pod?.state === 'running');
-  return { ...member, place, present, caughtUp, works, healthy: works && ready && stays };
+  return { ...member, place, present, caughtUp, works, volumeStays, healthy: works && ready && volumeStays };
 }

@@ -51,7 +51,8 @@ function memberNames({ observed, places }: Situation, clusterId: string): string
  */
 export function mendWithoutLeader(situation: Situation): Intent | null {
   const { templateHash, resource } = situation.observed;
-  const alone = situation.places.size === 1 || !wasFounded(resource.status.members);
+  const kept = [...situation.places.values()].some(({ claim }) => claim?.kept === true);
+  const alone = situation.places.size === 1 || (!kept && !wasFounded(resource.status.members));
   for (const place of situation.places.values()) {
     if (!isOutdated(place, templateHash)) continue;
     const mute = place.answer.kind === 'unreachable' && place.pod?.state === 'running';

@@ -125,7 +125,10 @@ function befallObjects(world: World, what: Disturbance, pod: WorldPod): void {
   if (what === 'delete-claim-by-hand') {
     claim.deleting = true;
     // It may be about to get a vote, and nobody could know that its volume goes.
-    if (world.store()?.configuration.learners.some(({ id }) => id === claim.volume.id) === true) pod.process = null;
+    if (world.store()?.configuration.learners.some(({ id }) => id === claim.volume.id) === true) {
+      pod.process = null;
+      pod.frozenFor = 3;
+    }
   } else if (what === 'lose-claim') {
     claim.lost = true;
     pod.process = null;

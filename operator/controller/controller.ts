@@ -3,6 +3,7 @@
  */
 import type { Clock } from '../../src/lib/clock.ts';
 import { InvariantViolation } from '../../src/lib/assert.ts';
+import { withAnySignal } from '../../src/lib/deadline.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { LeaseLost } from '../kubernetes/lease-election.ts';
 import type { ObjectRef } from '../kubernetes/object.ts';
@@ -56,14 +57,18 @@ export class Controller {
    */
   async run(reconciler: Reconciler, stopping: AbortSignal, signal: AbortSignal): Promise<void> {
     const fatal = Promise.withResolvers<never>();
+    const over = new AbortController();
     const work = async (key: string): Promise<void> => {
       try {
         await this.#look(reconciler, key, stopping, signal);
       } catch (error) {
+        // Nothing else is begun, however soon the process ends.
+        over.abort(error);
         fatal.reject(error);
       }
     };
-    await Promise.race([this.#queue.run(this.#options.workers, work, stopping), fatal.promise]);
+    const ended = (end: AbortSignal): Promise<void> => this.#queue.run(this.#options.workers, work, end);
+    await Promise.race([withAnySignal([stopping, signal, over.signal], ended), fatal.promise]);
   }
 
   async #look(reconciler: Reconciler, key: string, stopping: AbortSignal, signal: AbortSignal): Promise<void> {

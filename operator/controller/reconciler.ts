@@ -3,7 +3,7 @@
  * the last failure, which nothing is decided by.
  *
  * Invariants: the status is written first, with the resourceVersion that was observed, and whatever rests on it (founding) is dropped when
- * that fails. A step is carried out only if a plan of what was listed at this moment, not of caches, has it. Before every write the lease is
+ * that fails; only how far logs are waits until there is nothing else to do. A step is carried out only if a plan of what was listed at this moment, not of caches, has it. Before every write the lease is
  * checked. Nothing is begun once the operator is to stop.
  */
 import { randomUUID } from 'node:crypto';
@@ -11,6 +11,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../src/lib/clock.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { parseGraveyarCluster } from '../api/graveyar-cluster.ts';
+import type { ClusterStatus } from '../api/cluster-status.ts';
 import type { GraveyarCluster } from '../api/graveyar-cluster.ts';
 import { applyAction } from '../apply/apply-action.ts';
 import type { EventRecorder } from '../kubernetes/event-recorder.ts';
@@ -82,10 +83,15 @@ interface Look {
   readonly plan: Plan;
 }
 
+/** A status that tells nothing new but how far logs are is written this often: they grow with every append. */
+const PROGRESS_MILLIS = 10_000;
+
 /** Looks at clusters, one look at a time for each. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
   readonly #failures = new Map<string, ObservedFailure>();
+  /** When a status was written last, by cluster. */
+  readonly #written = new Map<string, number>();
 
   constructor(options: ReconcilerOptions) {
     this.#options = options;
@@ -144,10 +150,11 @@ export class Reconciler {
     const isStopping = (): boolean => signals.stopping.aborted;
     const done: Outcome = { kind: 'done', stepped: false, requeueAfterMillis: now.requeueAfterMillis };
     if (isStopping()) return done;
-    if (!isDeepStrictEqual(now.status, cluster.status ?? {})) {
-      if (!(await this.#attempt(key, 'status', () => this.#writeStatus(look, signals.signal))))
-        return { kind: 'failed' };
-    }
+    const writeStatus = (): Promise<boolean> =>
+      this.#attempt(key, 'status', signals.signal, () => this.#writeStatus(key, look, signals.signal));
+    const differs = !isDeepStrictEqual(now.status, cluster.status ?? {});
+    const isNews = differs && !isDeepStrictEqual(withoutProgress(now.status), withoutProgress(cluster.status ?? {}));
+    if (isNews && !(await writeStatus())) return { kind: 'failed' };
     for (const event of now.events) recorder.record(look.objects.cluster, event);
     let failed = false;
     for (const action of now.upkeep) {
@@ -158,13 +165,16 @@ export class Reconciler {
       if (isStopping()) return done;
       if (!(await this.#act(key, look, now.step, signals.signal))) failed = true;
     }
+    // That a log has grown can wait until nothing else is to be done.
+    if (differs && !isNews && now.step === null && !failed && this.#isProgressDue(key)) failed = !(await writeStatus());
     if (failed) return { kind: 'failed' };
     this.#failures.delete(key);
     return { ...done, stepped: now.step !== null };
   }
 
-  async #writeStatus({ objects, plan: { status } }: Look, signal: AbortSignal): Promise<void> {
-    const { api, caches } = this.#options;
+  async #writeStatus(key: string, { objects, plan: { status } }: Look, signal: AbortSignal): Promise<void> {
+    const { api, caches, clock } = this.#options;
+    this.#written.set(key, clock.monotonicMillis());
     const cluster = { ...objects.cluster, status };
     caches.put({ cluster: await api.replace(clusterKind, cluster, { signal, subresource: 'status' }) });
   }
@@ -172,7 +182,7 @@ export class Reconciler {
   #act(key: string, { cluster, objects, members }: Look, action: Step | Upkeep, signal: AbortSignal): Promise<boolean> {
     const { api, caches, pool, changeMillis, logger } = this.#options;
     const { kind, ...details } = action;
-    return this.#attempt(key, kind, async () => {
+    return this.#attempt(key, kind, signal, async () => {
       logger.info('acting', { cluster: key, action: kind, ...details });
       await applyAction(
         {
@@ -194,12 +204,13 @@ export class Reconciler {
   }
 
   /** Whether it was done. Rejects only when this process is to stop at once. */
-  async #attempt(key: string, kind: string, work: () => Promise<void>): Promise<boolean> {
+  async #attempt(key: string, kind: string, signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
     const { observer, logger, assertLeading, afterAction } = this.#options;
     assertLeading();
     try {
       await work();
     } catch (error) {
+      signal.throwIfAborted();
       observer.acted(kind, 'failed');
       logger.warn('an action failed', { cluster: key, action: kind, error });
       const message = error instanceof Error ? error.message : String(error);
@@ -212,9 +223,19 @@ export class Reconciler {
     return true;
   }
 
+  #isProgressDue(key: string): boolean {
+    const written = this.#written.get(key) ?? -Infinity;
+    return this.#options.clock.monotonicMillis() - written >= PROGRESS_MILLIS;
+  }
+
   #forget(key: string): Outcome {
     this.#failures.delete(key);
+    this.#written.delete(key);
     this.#options.pool.retain(key, new Set());
     return { kind: 'gone' };
   }
+}
+
+function withoutProgress({ members = [], ...status }: ClusterStatus): object {
+  return { ...status, members: members.map((member) => ({ ...member, matchIndex: null })) };
 }

@@ -27,8 +27,8 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     name: 'decides-before-own-term-is-applied',
     mistake: 'a new leader decides before it has applied an entry of its own term',
     file: 'src/cluster/raft-driver.ts',
-    find: 'return this.leading && this.#ownTermIndex > 0 && this.applier.appliedIndex >= this.#ownTermIndex;',
-    replace: 'return this.leading;',
+    find: 'return leading && ownTermIndex > 0 && this.applier.appliedIndex >= ownTermIndex;',
+    replace: 'return leading;',
     caughtBy: whole(200),
   },
   {

@@ -2,8 +2,8 @@
 # Server:   docker run -p 4000:4000 -v graveyar-data:/data graveyar_db
 # Operator: the same image with the command `node /app/dist/operator/main.js`, which its chart gives.
 #
-# BUILD_IMAGE has Node 24, npm and apt. BASE_IMAGE, on which the result stands, needs only glibc 2.36 and libstdc++: a slim Debian, or
-# one without a shell (gcr.io/distroless/cc-debian12). Nothing is run in it, so it may be as bare as that.
+# BUILD_IMAGE has Node 24, npm and apt. BASE_IMAGE, on which the result stands, needs only glibc 2.36 and libstdc++, as
+# a slim Debian has. Nothing is run in it, so it needs no shell.
 ARG BUILD_IMAGE=node:24-bookworm-slim
 ARG BASE_IMAGE=debian:bookworm-slim
 

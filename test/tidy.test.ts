@@ -236,7 +236,7 @@ describe('files', () => {
   it('have names in kebab case, and none is a drawer for everything', () => {
     const odd = sources
       .map(({ path }) => path)
-      .filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+(-[a-z]+)*)?\.ts$/.test(path.split('/').at(-1) ?? ''));
+      .filter((path) => !/^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z]+(-[a-z]+)*){0,2}\.ts$/.test(path.split('/').at(-1) ?? ''));
     expect(odd).toEqual([]);
     expect(
       files.filter((path) => /(^|[/-])(utils?|helpers?|misc|common)([/.-]|$)/.test(path) && !generated(path)),

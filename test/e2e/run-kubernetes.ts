@@ -5,7 +5,7 @@
  *
  * Everything is fetched and built first; what changes the machine happens in a machine of its own, without any other network.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,7 +56,8 @@ async function outside(): Promise<number> {
     const inside: Inside = { form, report, diagnoses: tmpdir(), helm, archive };
     process.env[VARIABLE] = JSON.stringify(inside);
     const code = await runInMachine([process.execPath, fileURLToPath(import.meta.url)], RUN_MILLIS[form]);
-    if (values.report !== undefined) writeFileSync(values.report, readFileSync(report));
+    // A run that ended before its first phase did has none.
+    if (values.report !== undefined && existsSync(report)) writeFileSync(values.report, readFileSync(report));
     return code;
   } finally {
     rmSync(scratch, { recursive: true, force: true });

@@ -16,12 +16,12 @@ let directory: TemporaryDirectory;
 beforeEach(async () => {
   directory = await temporaryDirectory();
   cluster = await startCluster(directory.path);
-}, 60_000);
+}, 120_000);
 
 afterEach(async () => {
   await cluster.stop();
   await directory.remove();
-}, 60_000);
+}, 120_000);
 
 /** `graveyar cluster …` at the first three members that run. */
 function clusterCommand(...args: string[]): Promise<CommandResult> {
@@ -123,6 +123,33 @@ describe('the members of a cluster', { timeout: 240_000 }, () => {
     expect(Object.keys(await rolesByName())).not.toContain(other.name);
   });
 });
+
+describe('the status of a cluster', { timeout: 120_000 }, () => {
+  it('tells the leader, who is healthy and how far each log is, whoever is asked', async () => {
+    const leader = await cluster.leader();
+    const [asked, dead] = cluster.nodes.filter((node) => node !== leader);
+    if (asked === undefined || dead === undefined) throw new Error('there are no other members');
+    await cluster.client().append('s', [{ type: 't' }]);
+    await untilStatus(asked, '3 of 3 voters are healthy');
+    await dead.kill();
+    const text = await untilStatus(asked, '2 of 3 voters are healthy');
+    expect(text).toContain(`leader   ${leader.name} at ${leader.address}`);
+    expect(text).toMatch(new RegExp(`asked    ${asked.name} \\(\\d+\\), follower in term`));
+    const row = (name: string): RegExp => new RegExp(`${name} +(\\d+)  (leader|voter) +(yes|no) +[\\d,]+$`, 'm');
+    const shown = cluster.nodes.map(({ name }) => row(name).exec(text)?.slice(2, 4));
+    const expected = cluster.nodes.map((node) => [node === leader ? 'leader' : 'voter', node === dead ? 'no' : 'yes']);
+    expect(shown).toEqual(expected);
+  });
+});
+
+async function untilStatus(node: ClusterNode, words: string): Promise<string> {
+  const end = performance.now() + 60_000;
+  for (;;) {
+    const { stdout, stderr } = await runGraveyar(['cluster', 'status', '--address', node.address]);
+    if (stdout.includes(words)) return stdout;
+    if (performance.now() > end) throw new Error(`never said "${words}": ${stdout}${stderr}`);
+  }
+}
 
 async function eventuallyRole(name: string, role: string): Promise<void> {
   const end = performance.now() + 60_000;

@@ -3,6 +3,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
+import { GraveyarError } from '../../client/index.ts';
 import type { ClusterMember, ClusterState, GraveyarClient } from '../../client/index.ts';
 import { EXIT } from '../exit-code.ts';
 import { CommandFailure } from '../failure.ts';
@@ -11,10 +12,14 @@ import type { ServerFlags } from '../server-address.ts';
 import { grouped, renderTable } from '../table.ts';
 import { write, writeJson } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
+import { statusText } from './status-text.ts';
 
 interface ClusterFlags extends ServerFlags {
   readonly json?: boolean;
 }
+
+/** How long `status` waits for the leader's view. */
+const LEADER_MILLIS = 3_000;
 
 /** Names a member: its name or its id. */
 const MEMBER = '<member>';
@@ -46,7 +51,7 @@ export function addClusterCommand(program: Command, terminal: Terminal): void {
       return withClient(flags, terminal, (client) => run(client, args, printer(terminal, flags.json === true)));
     });
   };
-  add('status', 'what one member knows of itself and its cluster', showStatus);
+  add('status', 'the cluster: its leader, its members and how they are; and the member that is asked', showStatus);
   add('members', 'the members, as the leader sees them', showMembers);
   add('watch', 'the status of one member at every change', watch);
   add('found [cluster-id]', 'make a cluster of the one member that is asked, which waits for one', found);
@@ -84,9 +89,20 @@ function printer({ stdout }: Terminal, json: boolean): Print {
 }
 
 async function showStatus(client: GraveyarClient, _: readonly string[], print: Print): Promise<void> {
-  const state = await client.cluster.status();
+  const own = await client.cluster.status();
+  // How the others are, only the leader knows.
+  const seen = own.leaderId === null ? null : await leadersView(client);
+  const state = { ...own, members: seen ?? own.members };
   if (print.json) await print.value(state);
   else await print.text(statusText(state));
+}
+
+/** The members as the leader sees them, or null when it does not say so soon. */
+function leadersView(client: GraveyarClient): Promise<readonly ClusterMember[] | null> {
+  return client.cluster.members({ deadlineMillis: LEADER_MILLIS }).catch((error: unknown) => {
+    if (error instanceof GraveyarError) return null;
+    throw error;
+  });
 }
 
 async function showMembers(client: GraveyarClient, _: readonly string[], print: Print): Promise<void> {
@@ -139,25 +155,6 @@ async function find(
   if (found !== undefined) return found;
   const names = members.map((member) => member.name).join(', ');
   throw new CommandFailure(`there is no member ${name}; the members are ${names}`, EXIT.notFound);
-}
-
-function statusText(state: ClusterState): string {
-  const leader = state.members.find(({ id }) => id === state.leaderId);
-  const self = state.members.find(({ id }) => id === state.memberId);
-  const rows = [
-    ['cluster', state.clusterId ?? 'none yet'],
-    ['member', `${self?.name ?? 'unknown'} (${state.memberId})`],
-    ['role', state.role],
-    ['leader', leader === undefined ? 'none known' : `${leader.name} at ${leader.clientAddress}`],
-    ['term', grouped(state.term)],
-    [
-      'log',
-      `last ${grouped(state.lastIndex)}, committed ${grouped(state.commitIndex)}, applied ${grouped(state.appliedIndex)}`,
-    ],
-    ['events', grouped(state.events)],
-    ['members', `${state.members.length}${state.joint ? ', a change is under way' : ''}`],
-  ];
-  return rows.map(([title = '', value = '']) => `${title.padEnd(8)} ${value}`).join('\n');
 }
 
 function membersText(members: readonly ClusterMember[]): string {

@@ -49,7 +49,7 @@ export function phases(form: 'short' | 'full'): readonly Phase[] {
 
 async function install({ cluster, images, beginToAppend }: Scene): Promise<void> {
   await cluster.installOperator(images[0]);
-  await cluster.installStore(images[0], 1);
+  console.log(await cluster.installStore(images[0], 1));
   await cluster.settled(1);
   beginToAppend();
 }

@@ -7,6 +7,7 @@
  */
 import { Metadata } from '@grpc/grpc-js';
 import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
+import { ClusterService, ListMembersResponse } from '../grpc/gen/graveyar/v1/cluster.ts';
 import type { CallOptions, ClientSettings } from './client-options.ts';
 import type { Endpoints, Purpose } from './endpoints.ts';
 import { connectFailure, NotConnected, silence } from './connect-failure.ts';
@@ -19,6 +20,9 @@ import { withDeadline } from '../lib/deadline.ts';
 
 /** Asks a member that does not lead to name the leader instead of passing the call on, which costs a hop. */
 const REQUIRE_LEADER = 'graveyar-require-leader';
+
+/** How long an answer to who the members are is waited for. */
+const learnMillis = 5_000;
 
 /** An attempt ends by itself before that. */
 const longestConnectMillis = 60_000;
@@ -68,7 +72,7 @@ export class Caller {
       try {
         const client = connection.ready ?? (await this.#connected(connection, deadline, signal));
         const answer = await once(client, path, request, this.#metadata(purpose), deadline, signal);
-        this.#endpoints.answered(connection);
+        this.#answered(connection, client);
         return decode(answer);
       } catch (error) {
         signal?.throwIfAborted();
@@ -108,7 +112,7 @@ export class Caller {
     signal?.addEventListener('abort', cancel, { once: true });
     try {
       for await (const message of call) {
-        this.#endpoints.answered(connection);
+        this.#answered(connection, client);
         yield message as Buffer;
       }
     } catch (error) {
@@ -129,7 +133,7 @@ export class Caller {
     const client = connection.ready ?? (await this.#connectedOrFailed(connection, Infinity, undefined));
     const call = client.makeBidiStreamRequest(path, identity, identity, this.#metadata('append'), {});
     call.once('data', () => {
-      this.#endpoints.answered(connection);
+      this.#answered(connection, client);
     });
     return { call, failed: (error) => this.#failed(connection, error) };
   }
@@ -137,6 +141,23 @@ export class Caller {
   /** True for an error after which the same call may be made again, with a chance that it succeeds. */
   mayTryAgain(error: unknown): boolean {
     return error instanceof GraveyarError && error.retryable && !this.#endpoints.givenUp;
+  }
+
+  #answered(connection: Connection, client: Client): void {
+    this.#endpoints.answered(connection);
+    if (this.#endpoints.takeLearning()) void this.#learn(client);
+  }
+
+  /** Asks who the members are. Never rejects: a server that cannot tell is as good as one that is alone. */
+  async #learn(client: Client): Promise<void> {
+    const { path } = ClusterService.listMembers;
+    try {
+      const request = new Uint8Array(0);
+      const answer = await once(client, path, request, new Metadata(), this.#now() + learnMillis, undefined);
+      this.#endpoints.learn(ListMembersResponse.decode(answer).members.map(({ clientAddress }) => clientAddress));
+    } catch {
+      // It is asked for again later.
+    }
   }
 
   /** What the caller gets. Chooses the next endpoint. */

@@ -29,6 +29,11 @@ export interface ClientOptions {
   readonly firstBackoffMillis?: number;
   /** Default 500: elections are short. */
   readonly longestBackoffMillis?: number;
+  /**
+   * Whether the client asks the store for its other members (a second after the first answer, then once a minute), so that it finds them
+   * when the addresses it was given fail. Default true. To no purpose where only the given addresses can be reached, such as a proxy's.
+   */
+  readonly discover?: boolean;
   /** For tests. */
   readonly clock?: Clock;
 }

@@ -15,6 +15,13 @@ import { Reachability } from './reachability.ts';
 /** Members that are not in the list, but were named as the leader: connections are kept to so many. */
 const strangers = 8;
 
+/** Members that nobody named to this client, but the cluster did: so many are kept in mind. */
+const mostLearned = 8;
+
+/** Members are asked for once a client goes on for longer than a single call, and then now and then. */
+const firstLearnMillis = 1_000;
+const learnMillis = 60_000;
+
 /** For so long reads keep away from a member that failed. */
 const restMillis = 2_000;
 
@@ -30,6 +37,7 @@ export interface EndpointOptions {
   readonly clock: Clock;
   /** See ClientOptions. */
   readonly connectMillis: number;
+  readonly discover: boolean;
 }
 
 /** The connections of one client. */
@@ -42,13 +50,19 @@ export class Endpoints {
   readonly #reachability: Reachability;
   /** Until when reads keep away, by address. */
   readonly #resting = new Map<string, number>();
+  /** Other members' addresses, as the cluster says. Tried when those that were given fail. */
+  #learned: readonly string[] = [];
+  /** When members are to be asked for; null: once something was answered. */
+  #learnAt: number | null = null;
+  readonly #discover: boolean;
   #current: string;
   #turn = 0;
   #detourUntil = -Infinity;
   #closed = false;
 
   /** At least one address, `host:port`. */
-  constructor(addresses: readonly string[], { tls, clock, connectMillis }: EndpointOptions) {
+  constructor(addresses: readonly string[], { tls, clock, connectMillis, discover }: EndpointOptions) {
+    this.#discover = discover;
     this.#addresses = addresses;
     this.#current = defined(addresses[0], 'an address');
     this.#credentials = tls === undefined ? credentials.createInsecure() : secure(tls);
@@ -78,6 +92,22 @@ export class Endpoints {
     this.#reachability.reached(address);
   }
 
+  /** Whether it is time to ask who the members are; says so once for each time. */
+  takeLearning(): boolean {
+    if (!this.#discover) return false;
+    const now = this.#clock.monotonicMillis();
+    if (this.#learnAt !== null && now < this.#learnAt) return false;
+    const due = this.#learnAt !== null;
+    this.#learnAt = now + (due ? learnMillis : firstLearnMillis);
+    return due;
+  }
+
+  /** Where the members serve clients, as the cluster says. */
+  learn(addresses: readonly string[]): void {
+    const others = addresses.filter((address) => address !== '' && !this.#addresses.includes(address));
+    this.#learned = others.slice(0, mostLearned);
+  }
+
   /** No connection could be made, for `reason`. Chooses who is next; gives `failure` in words that name the addresses. */
   unreachable(connection: Connection, reason: string, failure: Error): Error {
     const { address } = connection;
@@ -89,6 +119,8 @@ export class Endpoints {
     if (late) {
       return new DeadlineExceededError(`no answer within the deadline: ${message}`, options);
     }
+    // Out of reach from here, it may be: not to be tried again before the cluster names it again.
+    this.#learned = this.#learned.filter((other) => other !== address);
     const unreachable = new UnavailableError('UNAVAILABLE', message, options);
     this.failed(connection, unreachable);
     return unreachable;
@@ -125,17 +157,22 @@ export class Endpoints {
 
   #reader(): string {
     const now = this.#clock.monotonicMillis();
+    const rested = (address: string): boolean => (this.#resting.get(address) ?? -Infinity) <= now;
     for (let tried = 0; tried < this.#addresses.length; tried++) {
-      const address = defined(this.#addresses[this.#turn++ % this.#addresses.length], 'an address');
-      if ((this.#resting.get(address) ?? -Infinity) <= now) return address;
+      const address = this.#turnOf(this.#addresses);
+      if (rested(address)) return address;
     }
-    // All failed a moment ago: whichever is next.
-    return defined(this.#addresses[this.#turn++ % this.#addresses.length], 'an address');
+    // All that were given failed a moment ago.
+    return this.#turnOf([...this.#learned.filter(rested), ...this.#addresses]);
+  }
+
+  #turnOf(addresses: readonly string[]): string {
+    return defined(addresses[this.#turn++ % addresses.length], 'an address');
   }
 
   #following(): string {
-    const index = this.#addresses.indexOf(this.#current);
-    return defined(this.#addresses[(index + 1) % this.#addresses.length], 'an address');
+    const all = [...this.#addresses, ...this.#learned];
+    return defined(all[(all.indexOf(this.#current) + 1) % all.length], 'an address');
   }
 
   #forgetStrangers(): void {

@@ -80,8 +80,8 @@ export class GraveyarClient {
     const list = typeof addresses === 'string' ? [addresses] : [...addresses];
     if (list.length === 0) throw new InvalidArgumentError('a client needs an address', 'addresses', 'at least one');
     const clock = options.clock ?? systemClock;
-    const { tls, connectMillis = Infinity } = options;
-    this.#endpoints = new Endpoints(list, { tls, clock, connectMillis });
+    const { tls, connectMillis = Infinity, discover = true } = options;
+    this.#endpoints = new Endpoints(list, { tls, clock, connectMillis, discover });
     this.#caller = new Caller(this.#endpoints, {
       deadlineMillis: options.deadlineMillis ?? 30_000,
       firstBackoffMillis: options.firstBackoffMillis ?? 50,

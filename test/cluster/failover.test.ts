@@ -4,8 +4,13 @@ import type { GraveyarClient, RecordedEvent } from '../../src/client/index.ts';
 import { startCluster } from '../support/cluster-processes.ts';
 import type { ClusterProcesses } from '../support/cluster-processes.ts';
 import { RawClient } from '../support/grpc-service.ts';
+import type { RawFailure } from '../support/grpc-service.ts';
 import { appendMessage } from '../../src/client/new-event.ts';
-import { AppendEventRequest } from '../../src/grpc/gen/graveyar/v1/event_store.ts';
+import {
+  AppendEventRequest,
+  AppendTransactionRequest,
+  AppendTransactionResponse,
+} from '../../src/grpc/gen/graveyar/v1/event_store.ts';
 import { eventually } from '../support/eventually.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { TemporaryDirectory } from '../support/temporary-directory.ts';
@@ -149,5 +154,67 @@ describe('a cluster of three', { timeout: 180_000 }, () => {
     expect(await sdk.append('plain', [{ type: 't' }], { expectedVersion: 1 })).toMatchObject({ lastRevision: 2 });
     expect(await dataOf(sdk, 'plain')).toEqual(['0', '1', '']);
     expect(await sdk.cluster.members()).toHaveLength(3);
+  });
+
+  it('goes on without a leader that stands still, which follows when it goes on itself', async () => {
+    const client = cluster.client();
+    const loads = ['a', 'b'].map((stream) => appendOn(cluster.client(), stream));
+    await eventually('some appends', () => loads.every(({ acknowledged }) => acknowledged.length > 10), 60_000);
+    const stopped = await cluster.leader();
+    const before = loads.map(({ acknowledged }) => acknowledged.length);
+    // Its system still takes connections and bytes: nobody is told anything.
+    stopped.process?.kill('SIGSTOP');
+    await eventually(
+      'appends without it',
+      () => loads.every(({ acknowledged }, at) => acknowledged.length > (before[at] ?? 0) + 20),
+      60_000,
+    );
+    stopped.process?.kill('SIGCONT');
+    await cluster.leader((members) => members.every(({ active }) => active === true));
+    for (const load of loads) await load.stop();
+    expect(loads.flatMap(({ failed }) => failed)).toEqual([]);
+    for (const [at, stream] of ['a', 'b'].entries()) {
+      const count = loads[at]?.acknowledged.length ?? 0;
+      expect(await dataOf(client, stream)).toEqual(upTo(count));
+      // What it decided before it stood still was committed by the others, or never.
+      const own = cluster.client({}, [stopped]);
+      const events = await own.readStream(stream, { consistency: 'linearizable' }).toArray();
+      expect(events.map(({ data }) => Buffer.from(data).toString())).toEqual(upTo(count));
+    }
+  });
+
+  it('is found whole by a client that was given one address, and loses that member', async () => {
+    const leader = await cluster.leader();
+    const client = cluster.client({ deadlineMillis: 60_000 }, [leader]);
+    const asked = performance.now();
+    let next = 0;
+    const append = async (): Promise<void> => {
+      const expectedVersion = next === 0 ? 'no-stream' : next - 1;
+      await client.append('s', [{ type: 't', data: String(next++) }], { expectedVersion });
+    };
+    // It asks for the members when it goes on for longer than a call or two.
+    while (performance.now() - asked < 3_000) await append();
+    await leader.kill();
+    await append();
+    expect(await dataOf(client, 's')).toEqual(upTo(next));
+  });
+
+  it('takes a transaction at any member, and its refusal comes back from the leader', async () => {
+    const leader = await cluster.leader();
+    const [other] = cluster.nodes.filter((node) => node !== leader);
+    const plain = new RawClient(other?.address ?? '');
+    const ask = (...appends: ReturnType<typeof appendMessage>[]): Promise<Buffer | RawFailure> => {
+      const request = AppendTransactionRequest.encode({ appends, condition: undefined }).finish();
+      return plain.unary('AppendTransaction', request, { deadline: Date.now() + 20_000 });
+    };
+    const parts = ['x', 'y'].map((stream) => appendMessage(stream, [{ type: 't', data: '0' }], 'no-stream'));
+    const answer = await ask(...parts);
+    const results = Buffer.isBuffer(answer) ? AppendTransactionResponse.decode(answer).appends : [];
+    expect(results.map(({ lastRevision }) => lastRevision)).toEqual([0, 0]);
+    const again = parts.map(({ streamId }) => appendMessage(streamId, [{ type: 't', data: '1' }], 'no-stream'));
+    expect(await ask(...again)).toMatchObject({ info: { code: 'WRONG_EXPECTED_VERSION' } });
+    plain.close();
+    const client = cluster.client();
+    expect(await Promise.all(['x', 'y'].map((stream) => dataOf(client, stream)))).toEqual([['0'], ['0']]);
   });
 });

@@ -25,14 +25,14 @@ export const SNAPSHOT_WINDOW_BYTES = 8 * MiB;
 export const REACH_MILLIS = 1_000;
 
 /** How long a greeting may take, after which the connection is tried anew. */
-export const HELLO_MILLIS = 2_000;
+export const HELLO_MILLIS = 3_000;
 
 /** A transfer without any progress for so long is given up. */
 export const SNAPSHOT_STALL_MILLIS = 15_000;
 
 /** A host that vanished is noticed after both; what was cut for as long is connected anew, which the system's repeats would not be. */
 const keepaliveMillis = 1_000;
-const keepaliveTimeoutMillis = 1_500;
+const keepaliveTimeoutMillis = 2_000;
 
 /** For both sides of every connection between members. */
 export const CHANNEL_OPTIONS: ChannelOptions = {

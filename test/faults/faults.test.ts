@@ -20,8 +20,9 @@ const SAMPLE = [
 
 describe('scenarios', () => {
   for (const [name, scenario] of Object.entries(SCENARIOS)) {
-    it(name, () => {
-      expect(scenario).not.toThrow();
+    it(name, async () => {
+      const work = async (): Promise<void> => scenario();
+      await expect(work()).resolves.toBeUndefined();
     });
   }
 });

@@ -22,7 +22,7 @@ async function hunt(name: string): Promise<HuntResult> {
   const { caughtBy } = fault;
   if ('scenario' in caughtBy) {
     try {
-      SCENARIOS[caughtBy.scenario]();
+      await SCENARIOS[caughtBy.scenario]();
       return { caught: false, seeds: 0, events: 0, message: '' };
     } catch (error) {
       return { caught: true, seeds: 0, events: 0, message: error instanceof Error ? error.message : String(error) };

@@ -18,6 +18,7 @@ import { RawNode } from '../../src/raft/raw-node.ts';
 import { StateType } from '../../src/raft/ready.ts';
 import type { RaftConfig } from '../../src/raft/config.ts';
 import { ensure } from '../simulation/violation.ts';
+import { tornGroupLeavesNothing } from './storage-scenarios.ts';
 
 const VOTERS = [1, 2, 3];
 
@@ -225,4 +226,5 @@ export const SCENARIOS = {
   'a pre-vote spares the term': preVoteSparesTheTerm,
   'a lonely leader steps down': lonelyLeaderStepsDown,
   'a lease keeps the leader': leaseKeepsTheLeader,
+  'a torn group leaves nothing': tornGroupLeavesNothing,
 } as const;

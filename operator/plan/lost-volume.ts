@@ -12,7 +12,6 @@ import { doStep, wait } from './concern.ts';
 import { handOver } from './hand-over.ts';
 import type { Place } from './place.ts';
 import { reservePlaces } from './reserve.ts';
-import { isOut } from './rules.ts';
 
 /** Lets go of volumes that are lost, being deleted or of no use, where a member is wanted. */
 export const letVolumesGo: Concern = (situation) => {
@@ -34,7 +33,7 @@ function letGo(situation: LedSituation, place: Place, member: ViewedMember | und
   const { rules, view } = situation;
   const { claim, pod, name } = place;
   if (claim === null) return null;
-  const useless = isOut(view, place);
+  const useless = rules.isOut(view, place);
   if (!claim.deleting && claim.phase !== 'Lost' && !useless) return null;
   if (claim.deleting && (pod === null || pod.deleting))
     return wait('ReplacingMember', `the volume of ${name} is going`);

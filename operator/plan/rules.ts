@@ -28,6 +28,8 @@ export interface Rules {
    * configured member that is silent only a volume that Kubernetes itself calls lost.
    */
   readonly mayDeleteVolume: (view: ClusterView, place: Place) => boolean;
+  /** Whoever answers there had a part in this cluster and has none any more. */
+  readonly isOut: (view: ClusterView, place: Place) => boolean;
 }
 
 /** Voters that work, without this one. */
@@ -80,6 +82,8 @@ export const RULES: Rules = {
     if (configured.some(({ name }) => name === place.name)) return false;
     return claim === null || !claim.kept || (statefulSet !== null && statefulSet.memberId !== null);
   },
+
+  isOut,
 };
 
 /** Members of a configuration were seen once: the cluster has been founded, and is never founded again. */
@@ -91,7 +95,7 @@ export function wasFounded(members: ObservedResource['status']['members']): bool
  * Whoever answers there had a part in this cluster and has none any more: it says so, or the leader has seen every entry that it has and does not
  * count it among the members. (One that has seen more may just have been added.)
  */
-export function isOut(view: ClusterView, place: Place): boolean {
+function isOut(view: ClusterView, place: Place): boolean {
   const answer = answerIn(view.clusterId, place);
   if (answer === null) return false;
   const { memberId } = answer;

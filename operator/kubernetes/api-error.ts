@@ -24,7 +24,10 @@ export interface ApiStatus {
   readonly code?: number;
   readonly reason?: string;
   readonly message?: string;
-  readonly details?: { readonly retryAfterSeconds?: number };
+  readonly details?: {
+    readonly retryAfterSeconds?: number;
+    readonly causes?: readonly { readonly field?: string }[] | null;
+  };
 }
 
 /** A call to the API server failed. */
@@ -63,10 +66,15 @@ export function errorFromStatus(what: string, status: ApiStatus, retryAfter?: st
   const { code = 500, reason = '', message = 'no reason given', details } = status;
   const seconds = details?.retryAfterSeconds ?? (/^\d{1,6}$/.test(retryAfter ?? '') ? Number(retryAfter) : null);
   return new ApiError(
-    codeOf(code, reason),
+    isOtherObject(status) ? 'CONFLICT' : codeOf(code, reason),
     `${what}: ${message} (${code}${reason === '' ? '' : ` ${reason}`})`,
     seconds === null ? null : seconds * 1000,
   );
+}
+
+/** A patch that names a uid meets another object of that name: told as an attempt to change the uid, but it is a precondition. */
+function isOtherObject({ code, details }: ApiStatus): boolean {
+  return code === 422 && details?.causes?.some(({ field }) => field === 'metadata.uid') === true;
 }
 
 function codeOf(httpStatus: number, reason: string): ApiErrorCode {

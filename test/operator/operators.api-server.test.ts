@@ -127,6 +127,10 @@ describe('a list-watch on a real API server', () => {
     expect(applied).toMatchObject({ data: { a: '3' } });
     const foreign = { metadata: { ...ref, uid: other.uid }, data: {} } as object;
     await expect(api.apply(configMapKind, foreign, limits)).rejects.toMatchObject({ code: 'CONFLICT' });
+    const labelled = { metadata: { uid: other.uid, labels: { a: 'b' } } };
+    await expect(api.patch(configMapKind, ref, labelled, { ...limits, type: 'merge' })).rejects.toMatchObject({
+      code: 'CONFLICT',
+    });
     const invalid = { metadata: { namespace: NAMESPACE, name: 'Not A Name' } };
     await expect(api.create(configMapKind, invalid, limits)).rejects.toMatchObject({ code: 'INVALID' });
     await expect(api.get(configMapKind, ref, { ...limits, deadlineMillis: 0 })).rejects.toMatchObject({

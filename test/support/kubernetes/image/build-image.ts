@@ -22,7 +22,7 @@ export interface BuiltImage {
   readonly reference: string;
 }
 
-const LOCK_MILLIS = 20 * 60_000;
+const LOCK_MILLIS = 60 * 60_000;
 const POLL_MILLIS = 200;
 
 /**

@@ -7,7 +7,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
 const PROGRAM = '/usr/bin/buildah';
-const COMMAND_MILLIS = 15 * 60_000;
+/** A busy machine with a slow network takes long for its first image. */
+const COMMAND_MILLIS = 40 * 60_000;
 
 /** A store of images, and the program that works in it. */
 export class Buildah {
@@ -26,7 +27,7 @@ export class Buildah {
     ];
   }
 
-  /** Runs a command, and gives what it printed. Rejects with the end of what it said when it fails or takes 15 minutes. */
+  /** Runs a command, and gives what it printed. Rejects with the end of what it said when it fails or takes too long. */
   run(args: readonly string[]): Promise<string> {
     return runCommand(PROGRAM, [...this.#store, ...args]);
   }
@@ -77,9 +78,14 @@ export function installBuilders(): void {
 }
 
 /** Runs a program to its end, and gives what it printed. Rejects with the end of what it said when it fails or takes too long. */
-export function runCommand(program: string, args: readonly string[]): Promise<string> {
+export function runCommand(
+  program: string,
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: COMMAND_MILLIS });
+    const env = { ...process.env, ...environment };
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'], timeout: COMMAND_MILLIS, env });
     const output: Buffer[] = [];
     const said: Buffer[] = [];
     child.stdout.on('data', (chunk: Buffer) => output.push(chunk));

@@ -1,0 +1,144 @@
+// What is read of the API server's objects and of members' answers, and how it is told to people.
+import { describe, expect, it } from 'vitest';
+import { errorFromAnswer } from '../../operator/kubernetes/api-error.ts';
+import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
+import { includes } from '../../operator/observe/includes.ts';
+import type { ContainerStatus, Pod } from '../../operator/observe/kinds.ts';
+import { podStateOf } from '../../operator/observe/pod-state.ts';
+import { bytesOf } from '../../operator/observe/quantity.ts';
+import { silentLogger } from '../../src/telemetry/logger.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { objectOf, ScriptedApi } from '../support/operator/scripted-api.ts';
+
+describe('an amount', () => {
+  it.each([
+    ['1Gi', 1024 ** 3],
+    ['1.5Gi', 1.5 * 1024 ** 3],
+    ['500M', 500e6],
+    ['1e9', 1e9],
+    ['2E', 2e18],
+    ['1500m', 2],
+    ['4096', 4096],
+    ['.5Ki', 512],
+  ])('of %s is %d bytes', (text, bytes) => {
+    expect(bytesOf(text)).toBe(bytes);
+  });
+
+  it('that is none is nothing', () => {
+    expect(['', 'x', '-1Gi', '1gi', '1 Gi', undefined].map((text) => bytesOf(text))).toEqual([0, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe('a pod', () => {
+  const podWith = (container: ContainerStatus | null, status: Pod['status'] = {}, nodeName = 'n'): Pod => ({
+    spec: { nodeName },
+    status: { ...status, containerStatuses: container === null ? [] : [{ name: 'graveyar', ...container }] },
+  });
+  const ready = [{ type: 'Ready', status: 'True' }];
+
+  it.each([
+    ['unscheduled', podWith(null, {}, '')],
+    ['starting', podWith(null)],
+    ['starting', podWith({ state: { waiting: { reason: 'ContainerCreating' } } })],
+    ['running', podWith({ state: { running: {} } })],
+    ['running', podWith({ state: { running: {} } }, { conditions: [{ type: 'Ready', status: 'False' }] })],
+    ['ready', podWith({ state: { running: {} } }, { conditions: ready })],
+    ['failing', podWith({ state: { waiting: { reason: 'ImagePullBackOff', message: 'no such image' } } })],
+    ['failing', podWith({ state: { waiting: { reason: 'CrashLoopBackOff' } } })],
+    ['failing', podWith({ state: { terminated: { exitCode: 1, reason: 'Error' } } }, { conditions: ready })],
+    ['failing', podWith({ state: { running: {} } }, { phase: 'Failed', reason: 'Evicted', conditions: ready })],
+  ] as const)('is %s', (state, pod) => {
+    expect(podStateOf(pod).state).toBe(state);
+  });
+
+  it('says why it does not run', () => {
+    const unschedulable = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message: '0/3 nodes' };
+    expect(podStateOf(podWith(null, { conditions: [unschedulable] }, '')).trouble).toBe('Unschedulable: 0/3 nodes');
+    const image = podWith({ state: { waiting: { reason: 'ErrImagePull', message: 'not found' } } });
+    expect(podStateOf(image).trouble).toBe('ErrImagePull: not found');
+    const ended = podWith({ state: { terminated: { exitCode: 70, reason: 'Error', message: 'disk full' } } });
+    expect(podStateOf(ended).trouble).toBe('Error (exit code 70): disk full');
+  });
+});
+
+describe('an object', () => {
+  const wanted = { spec: { ports: [{ port: 4000 }], selector: { a: 'b' } }, metadata: { labels: { x: 'y' } } };
+
+  it('is as it is wanted though the API server has added to it', () => {
+    const actual = {
+      spec: { ports: [{ port: 4000, protocol: 'TCP' }], selector: { a: 'b' }, clusterIP: '10.0.0.1' },
+      metadata: { labels: { x: 'y', z: '1' }, uid: 'u' },
+    };
+    expect(includes(actual, wanted)).toBe(true);
+    expect(includes({ ...actual, rules: undefined }, { ...wanted, rules: [] })).toBe(true);
+  });
+
+  it('is not when a field, an entry or a length is another', () => {
+    expect(includes({ ...wanted, spec: { ...wanted.spec, selector: { a: 'c' } } }, wanted)).toBe(false);
+    expect(includes({ ...wanted, spec: { ...wanted.spec, ports: [] } }, wanted)).toBe(false);
+    expect(includes({ ...wanted, spec: { ...wanted.spec, ports: [{ port: 1 }, { port: 4000 }] } }, wanted)).toBe(false);
+    expect(includes({ spec: wanted.spec }, wanted)).toBe(false);
+  });
+});
+
+describe('an error of the API server', () => {
+  const statusOf = (reason: string, details: object = {}): string =>
+    JSON.stringify({ kind: 'Status', reason, message: 'why', details });
+
+  it.each([
+    ['NOT_FOUND', 404, statusOf('NotFound')],
+    ['ALREADY_EXISTS', 409, statusOf('AlreadyExists')],
+    ['CONFLICT', 409, statusOf('Conflict')],
+    ['CONFLICT', 422, statusOf('Invalid', { causes: [{ field: 'metadata.uid' }] })],
+    ['INVALID', 422, statusOf('Invalid', { causes: [{ field: 'spec.replicas' }] })],
+    ['GONE', 410, statusOf('Expired')],
+    ['FORBIDDEN', 403, statusOf('Forbidden')],
+    ['UNAVAILABLE', 429, statusOf('TooManyRequests')],
+    ['UNAVAILABLE', 503, 'upstream connect error'],
+  ] as const)('is %s for %d', (code, httpStatus, body) => {
+    expect(errorFromAnswer('GET /x', httpStatus, body)).toMatchObject({ code });
+  });
+
+  it('says how long to wait', () => {
+    const body = statusOf('TooManyRequests', { retryAfterSeconds: 3 });
+    expect(errorFromAnswer('GET /x', 429, body).retryAfterMillis).toBe(3000);
+    expect(errorFromAnswer('GET /x', 429, '', '2').retryAfterMillis).toBe(2000);
+  });
+});
+
+describe('events', () => {
+  const recorderOf = (): { api: ScriptedApi; clock: ManualClock; recorder: EventRecorder } => {
+    const [api, clock] = [new ScriptedApi(), new ManualClock()];
+    const options = { api, clock, logger: silentLogger, component: 'operator', instance: 'pod-1' };
+    return { api, clock, recorder: new EventRecorder(options, new AbortController().signal) };
+  };
+  const about = { ...objectOf('foo', 7), metadata: { ...objectOf('foo', 7).metadata, uid: 'u1' } };
+  const text = { type: 'Normal', reason: 'MemberAdded', message: 'foo-2 was added' } as const;
+
+  it('are made once, and counted when they come again', async () => {
+    const { api, clock, recorder } = recorderOf();
+    for (let times = 0; times < 5; times++) recorder.record(about, text);
+    await recorder.flushed();
+    expect(api.calls).toEqual(['create']);
+    clock.advance(60_000);
+    recorder.record(about, text);
+    await recorder.flushed();
+    const [event] = [...api.objects.values()];
+    expect(event).toMatchObject({ reason: 'MemberAdded', count: 6, involvedObject: { name: 'foo', uid: 'u1' } });
+    expect(api.calls).toHaveLength(2);
+  });
+
+  it('of one object are cut short when they are too many; those of another are not', async () => {
+    const { api, clock, recorder } = recorderOf();
+    for (let n = 0; n < 40; n++) recorder.record(about, { ...text, message: `message ${n}` });
+    await recorder.flushed();
+    expect(api.objects.size).toBe(25);
+    recorder.record({ ...about, metadata: { ...about.metadata, uid: 'u2' } }, text);
+    await recorder.flushed();
+    expect(api.objects.size).toBe(26);
+    clock.advance(5 * 60_000);
+    for (const message of ['x', 'y']) recorder.record(about, { ...text, message });
+    await recorder.flushed();
+    expect(api.objects.size).toBe(27);
+  });
+});

@@ -6,40 +6,29 @@
  * removed serves no more. Composes; decisions are in the parts.
  */
 import { StoreError } from '../domain/errors.ts';
-import { confChange, ConfChangeTransition, ConfChangeType } from '../raft/conf-change.ts';
 import type { Message } from '../raft/messages.ts';
-import type { Logger } from '../telemetry/logger.ts';
 import type { Configuration } from './configuration.ts';
-import { decodeSnapshotFacts, encodeMembers, encodeSnapshotFacts, memberIds } from './configuration.ts';
+import { decodeSnapshotFacts, encodeSnapshotFacts, memberIds } from './configuration.ts';
 import { Founding } from './founding.ts';
+import { handOver } from './hand-over.ts';
 import { LeaderHunt } from './leader-hunt.ts';
 import { Leadership } from './leadership.ts';
 import { LogCompactor } from './log-compactor.ts';
 import { meet } from './meeting.ts';
+import { Introductions } from './introductions.ts';
 import type { Introduction, MemberInfo } from './member.ts';
+import type { MemberParts } from './member-parts.ts';
+import { PeerAddresses } from './peer-addresses.ts';
 import { RaftAdmin } from './raft-admin.ts';
-import type { DriverHost, DriverParts } from './driver-ports.ts';
+import type { DriverHost } from './driver-ports.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { RemovalWatch } from './removal-watch.ts';
-import type { Beginning, ReplicatedNode } from './replicated-node.ts';
+import type { ReplicatedNode } from './replicated-node.ts';
 import { ReplicatedStore } from './replicated-store.ts';
+import { SelfDescription } from './self-description.ts';
 import { SnapshotReception } from './snapshot-reception.ts';
 import { snapshotSource } from './snapshot-source.ts';
 import type { SnapshotReceiver, Transport, TransportHandler } from './transport.ts';
-
-export interface MemberParts extends DriverParts {
-  readonly self: MemberInfo;
-  readonly beginning: Beginning;
-  /** Of a cluster of one that is to be made now; null when there is nothing to make, or others have a say. */
-  readonly ownClusterId: string | null;
-  readonly transport: Transport | null;
-  readonly logger: Logger;
-  readonly joinCluster: (clusterId: string) => Promise<void>;
-  /** A cluster id that nobody has. */
-  readonly newClusterId: () => string;
-  /** Gives back what lies below, such as the lock of the data directory. */
-  readonly release: () => Promise<void>;
-}
 
 export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHandler {
   readonly store: ReplicatedStore;
@@ -53,18 +42,15 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   readonly #reception: SnapshotReception;
   readonly #removalWatch: RemovalWatch;
   readonly #stopping = new AbortController();
-  /** Where members were met that no configuration tells of, by id. Bounded. */
-  readonly #met = new Map<number, string>();
+  readonly #addresses: PeerAddresses;
+  readonly #introductions: Introductions;
+  readonly #description: SelfDescription;
   #clusterId: string | null;
   #wasMember: boolean;
   #isRemoved = false;
   #toldLeader = 0;
   #toldTerm = 0;
   #resolveRemoved!: () => void;
-  /** Nothing is proposed to describe this member before this index is applied. */
-  #describedAt = 0;
-  /** Those who ask to join whose wish is being passed on to the leader. */
-  readonly #passingOn = new Set<number>();
 
   constructor(parts: MemberParts) {
     this.#parts = parts;
@@ -80,14 +66,26 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
       id: parts.id,
       leaderKnown: () => this.#driver.leaderId !== 0 || this.#isRemoved,
       configuration: () => this.#driver.configuration,
-      introduce: (address, signal) => this.#askIntroduction(address, signal),
+      introduce: (address, signal) => this.#introductions.ask(address, signal),
       removed: () => {
         this.#noteRemoval();
       },
       signal: this.#stopping.signal,
     });
+    this.#addresses = new PeerAddresses(parts.id, (peers) => {
+      parts.transport?.setPeers(peers);
+    });
     this.#driver = new RaftDriver(parts, this);
     const driver = this.#driver;
+    this.#description = new SelfDescription(parts.self, driver);
+    this.#introductions = new Introductions({
+      self: parts.self,
+      beginning: parts.beginning,
+      transport: parts.transport,
+      member: driver,
+      clusterId: () => this.#clusterId,
+      add: (other, signal) => this.admin.addIntroduced(other, signal),
+    });
     this.#leadership = new Leadership(driver, clock);
     this.#hunt = new LeaderHunt(driver, clock);
     this.#compactor = new LogCompactor({
@@ -117,7 +115,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
       driver,
       leadership: this.#leadership,
       clock,
-      introduce: (address, signal) => this.#askIntroduction(address, signal),
+      introduce: (address, signal) => this.#introductions.ask(address, signal),
       founding: new Founding({
         id: parts.id,
         waits: parts.beginning.kind === 'wait',
@@ -138,8 +136,8 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
 
   async #begin(): Promise<void> {
     const { transport, ownClusterId, self } = this.#parts;
-    await transport?.start(this, () => this.#introduction());
-    this.#setPeers();
+    await transport?.start(this, () => this.#introductions.own());
+    this.#addresses.configured(this.#driver.configuration.members);
     this.#driver.start();
     if (ownClusterId !== null) await this.#found(ownClusterId, [self]);
     const { voters } = this.#driver.configuration.confState;
@@ -149,28 +147,10 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     this.#removalWatch.start();
   }
 
-  async handOver(millis: number): Promise<void> {
-    const { voters } = this.#driver.configuration.confState;
-    const leading = (): boolean => this.#driver.leading;
-    if (!leading() || millis <= 0 || voters.length === 1) return;
-    const over = new AbortController();
-    const cancel = this.#parts.clock.setTimer(millis, () => {
-      over.abort();
-    });
-    try {
-      // One that leads but does not decide is about to, or is handing over already, or leads no more in a moment.
-      const decides = (): boolean | null => this.#leadership.hint.self || (leading() ? null : false);
-      if (!(await this.#leadership.until(decides, over.signal))) return;
-      await this.admin.transferLeadership(null, over.signal);
-      this.#parts.logger.info('leadership handed over', { leaderId: this.#driver.leaderId });
-    } catch (error) {
-      // Lost meanwhile: there is nothing to hand over.
-      if (!leading()) return;
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#parts.logger.warn('leadership was not handed over', { reason });
-    } finally {
-      cancel();
-    }
+  handOver(millis: number): Promise<void> {
+    const { clock, logger } = this.#parts;
+    const parts = { member: this.#driver, leadership: this.#leadership, admin: this.admin, clock, logger };
+    return handOver(parts, millis);
   }
 
   close(): Promise<void> {
@@ -205,7 +185,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
 
   configured({ clusterId, confState, members }: Configuration): void {
     this.#clusterId = clusterId;
-    this.#setPeers();
+    this.#addresses.configured(members);
     const isMember = memberIds(confState).has(this.#parts.id);
     if (this.#wasMember && !isMember) this.#noteRemoval();
     this.#wasMember ||= isMember;
@@ -231,7 +211,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   applied(): void {
     this.#compactor.notice();
     this.#leadership.progressed();
-    this.#describeSelf();
+    this.#description.look();
   }
 
   joinCluster(clusterId: string): Promise<void> {
@@ -249,7 +229,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   connected(peer: { readonly id: number; readonly address: string }): void {
-    this.#meetAt(peer.id, peer.address);
+    this.#addresses.met(peer.id, peer.address);
   }
 
   reached(): void {
@@ -273,44 +253,12 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
 
   introduce(other: Introduction): Introduction {
     // Whoever asks for a cluster may be the one that is going to make it, and then sends to this member first.
-    if (this.#clusterId === null) this.#meetAt(other.member.id, other.member.peerAddress);
-    return this.#introduction();
+    if (this.#clusterId === null) this.#addresses.met(other.member.id, other.member.peerAddress);
+    return this.#introductions.own();
   }
 
-  async join(other: Introduction): Promise<void> {
-    const { leaderId, members } = { leaderId: this.#driver.leaderId, members: this.#driver.configuration.members };
-    const leader = members.find(({ id }) => id === leaderId && id !== this.#parts.id);
-    const { transport } = this.#parts;
-    if (leader === undefined || transport === null || this.#passingOn.has(other.member.id)) {
-      await this.admin.addIntroduced(other, this.#stopping.signal);
-      return;
-    }
-    // Once each at a time: two members that take each other for the leader must not pass it on for ever.
-    this.#passingOn.add(other.member.id);
-    try {
-      await transport.join(leader.peerAddress, other, this.#stopping.signal);
-    } finally {
-      this.#passingOn.delete(other.member.id);
-    }
-  }
-
-  #introduction(): Introduction {
-    const { self, beginning } = this.#parts;
-    const names = beginning.kind === 'initial-members' ? beginning.members.map(({ name }) => name).sort() : [];
-    const knownIds = [...memberIds(this.#driver.configuration.confState)];
-    return { member: self, clusterId: this.#clusterId, initialMembers: names, knownIds };
-  }
-
-  async #askIntroduction(address: string, signal: AbortSignal): Promise<Introduction> {
-    const { transport } = this.#parts;
-    if (transport === null) throw new StoreError('MEMBERSHIP_REFUSED', NO_TRANSPORT, { reason: NO_TRANSPORT });
-    try {
-      return await transport.introduce(address, this.#introduction(), signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      const reason = `nobody answers at ${address}: ${error instanceof Error ? error.message : String(error)}`;
-      throw new StoreError('MEMBERSHIP_REFUSED', reason, { reason }, { cause: error });
-    }
+  join(other: Introduction): Promise<void> {
+    return this.#introductions.join(other, this.#stopping.signal);
   }
 
   async #meet(transport: Transport): Promise<void> {
@@ -322,9 +270,9 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
           transport,
           clock,
           logger,
-          self: () => this.#introduction(),
+          self: () => this.#introductions.own(),
           met: ({ id, peerAddress }) => {
-            this.#meetAt(id, peerAddress);
+            this.#addresses.met(id, peerAddress);
           },
           found: (members) => this.#found(newClusterId(), members),
         },
@@ -348,22 +296,6 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
       this.#stopping.signal,
     );
     this.#parts.logger.info('cluster founded', { clusterId, members: byId.map(({ name }) => name) });
-  }
-
-  #meetAt(id: number, address: string): void {
-    if (id === this.#parts.id || address === '' || this.#met.get(id) === address) return;
-    if (this.#met.size >= MAX_MET) this.#met.delete([...this.#met.keys()][0] ?? 0);
-    this.#met.set(id, address);
-    this.#setPeers();
-  }
-
-  #setPeers(): void {
-    const addresses = new Map(this.#met);
-    for (const { id, peerAddress } of this.#driver.configuration.members) {
-      if (peerAddress !== '') addresses.set(id, peerAddress);
-    }
-    addresses.delete(this.#parts.id);
-    this.#parts.transport?.setPeers([...addresses].map(([id, address]) => ({ id, address })));
   }
 
   #noteRemoval(): void {
@@ -393,30 +325,12 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     await attempt(release);
     if (errors.length > 0) throw errors[0];
   }
-
-  /** A leader that is described otherwise than it is says so in the log: its addresses may have changed with a restart. */
-  #describeSelf(): void {
-    const { self } = this.#parts;
-    if (!this.#driver.deciding || this.#driver.applier.appliedIndex < this.#describedAt) return;
-    const known = this.#driver.configuration.members.find(({ id }) => id === self.id);
-    if (known === undefined || isSame(known, self)) return;
-    const step = { type: ConfChangeType.UpdateNode, nodeId: self.id };
-    const result = this.#driver.proposeConfChange(confChange([step], ConfChangeTransition.Auto, encodeMembers([self])));
-    if (result?.ok === true) this.#describedAt = result.index;
-  }
 }
 
-function isSame(one: MemberInfo, other: MemberInfo): boolean {
-  const { name, peerAddress, clientAddress } = other;
-  return one.name === name && one.peerAddress === peerAddress && one.clientAddress === clientAddress;
-}
-
-const MAX_MET = 64;
 /** Of the snapshot that begins a cluster. */
 const GENESIS_TERM = 1;
 /** Election timeouts without a leader after which a member asks whether it still is one. */
 const REMOVAL_TIMEOUTS = 5;
-const NO_TRANSPORT = 'this server was started without a peer address, and cannot have other members';
 
 function notServing(): StoreError {
   return new StoreError('NOT_SERVING', 'the store is closed', { reason: 'closed' });

@@ -63,11 +63,16 @@ describe('an operator that is ended after everything it does', () => {
     await expect.poll(() => appender?.acknowledged, { timeout: 30_000 }).toBeGreaterThan(10);
   });
 
-  it('grows it to three and five', { timeout: 2 * TEST_MILLIS }, async () => {
+  it('grows it to three and five, though the API server is killed twice', { timeout: 2 * TEST_MILLIS }, async () => {
     const { clusterId } = (await cluster.get())?.status ?? {};
     for (const replicas of [3, 5]) {
       await cluster.change({ replicas });
-      await settle();
+      const from = operator.actions.length;
+      const settled = settle();
+      await expect.poll(() => operator.actions.length - from, { timeout: PHASE_MILLIS }).toBeGreaterThan(3);
+      await plane.stopApiServer('SIGKILL');
+      await plane.startApiServer();
+      await settled;
       expect(await cluster.names('/apis/apps/v1', 'statefulsets')).toHaveLength(replicas);
     }
     expect((await cluster.get())?.status).toMatchObject({ clusterId, replicas: 5, readyReplicas: 5 });

@@ -127,17 +127,26 @@ export class LeaseElection {
 
   /** Gives the Lease away, so that another need not wait. Best effort: whoever waits takes it anyway in time. */
   async release(signal: AbortSignal): Promise<void> {
-    const { api, lease, identity, logger, clock } = this.#options;
+    const { lease, identity, logger } = this.#options;
     this.#heldUntil = -Infinity;
-    const current = this.#seen?.lease;
-    if (current === undefined || current.spec?.holderIdentity !== identity) return;
-    const now = microTime(clock.nowMicros());
-    const spec = { ...current.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime: now };
+    if (this.#seen?.lease.spec?.holderIdentity !== identity) return;
     try {
-      await api.replace(leaseKind, { ...current, spec }, { signal, deadlineMillis: 2_000 });
+      await this.#giveAway(this.#seen.lease, signal).catch(async (error: unknown) => {
+        // A renewal that was broken off may have taken effect.
+        if (!isApiError(error, 'CONFLICT')) throw error;
+        const current = await this.#options.api.get(leaseKind, lease, { signal, deadlineMillis: 2_000 });
+        if (current.spec?.holderIdentity === identity) await this.#giveAway(current, signal);
+      });
     } catch (error) {
-      logger.debug('the lease was not released', { lease: lease.name, error });
+      logger.warn('the lease was not released; the next operator waits until it expires', { lease: lease.name, error });
     }
+  }
+
+  async #giveAway(current: Lease, signal: AbortSignal): Promise<void> {
+    const { api, clock } = this.#options;
+    const renewTime = microTime(clock.nowMicros());
+    const spec = { ...current.spec, holderIdentity: '', leaseDurationSeconds: 1, renewTime };
+    await api.replace(leaseKind, { ...current, spec }, { signal, deadlineMillis: 2_000 });
   }
 
   #assertNotOver(): void {

@@ -124,6 +124,17 @@ describe('a lease', () => {
     second.end();
   });
 
+  it('is released though the last renewal was broken off after it took effect', async () => {
+    const api = new ScriptedApi();
+    const first = new Candidate(api, 'first');
+    await first.begin();
+    first.end();
+    const { metadata, ...rest } = leaseOf(api);
+    api.objects.set('ns/operator', { ...rest, metadata: { ...metadata, resourceVersion: '999' } });
+    await first.election.release(AbortSignal.timeout(1000));
+    expect(leaseOf(api).spec?.holderIdentity).toBe('');
+  });
+
   it('is lost before anybody else may take it when the API server cannot be reached', async () => {
     const api = new ScriptedApi();
     const first = new Candidate(api, 'first');

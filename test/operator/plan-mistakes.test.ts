@@ -76,7 +76,7 @@ describe('the laws of the simulated world catch a plan that', () => {
       /founds|no rest/,
     ],
   ];
-  it.each(mistakes)('%s', (_, rules, expected) => {
+  it.each(mistakes)('%s', { timeout: 600_000 }, (_, rules, expected) => {
     expect(firstFailure(rules)).toMatch(expected);
   });
 });

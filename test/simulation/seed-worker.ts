@@ -49,6 +49,11 @@ async function work({ nodes, seeds, maxEvents, keepLines }: Block): Promise<void
   process.disconnect();
 }
 
+// Whoever started this process has ended: nobody wants the results.
+process.once('disconnect', () => {
+  process.exit();
+});
+
 process.once('message', (block) => {
   void work(block as Block);
 });

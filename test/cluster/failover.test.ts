@@ -21,7 +21,7 @@ let directory: TemporaryDirectory;
 beforeEach(async () => {
   directory = await temporaryDirectory();
   cluster = await startCluster(directory.path);
-}, 60_000);
+}, 150_000);
 
 afterEach(async () => {
   await cluster.stop();

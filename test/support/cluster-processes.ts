@@ -64,8 +64,11 @@ export class ClusterProcesses {
   readonly nodes: ClusterNode[];
   readonly #directory: string;
   readonly #clients: GraveyarClient[] = [];
+  readonly #clientOptions: ClientOptions;
 
-  constructor(directory: string, nodes: ClusterNode[]) {
+  /** `clientOptions`: of every client, unless it says otherwise. */
+  constructor(directory: string, nodes: ClusterNode[], clientOptions: ClientOptions = {}) {
+    this.#clientOptions = clientOptions;
     this.#directory = directory;
     this.nodes = nodes;
   }
@@ -74,7 +77,7 @@ export class ClusterProcesses {
   client(options: ClientOptions = {}, nodes: readonly ClusterNode[] = this.nodes): GraveyarClient {
     const client = new GraveyarClient(
       nodes.map(({ address }) => address),
-      options,
+      { ...this.#clientOptions, ...options },
     );
     this.#clients.push(client);
     return client;
@@ -109,17 +112,30 @@ export class ClusterProcesses {
   }
 }
 
+/** How a cluster differs from one with default settings. */
+export interface ClusterOptions {
+  /** Of every node. */
+  readonly flags?: readonly string[];
+  /** Of every client. */
+  readonly client?: ClientOptions;
+}
+
 /** Starts a cluster of first members, whose data lies below `directory`. Resolves when it has a leader. */
-export async function startCluster(directory: string, count = 3): Promise<ClusterProcesses> {
+export async function startCluster(
+  directory: string,
+  count = 3,
+  { flags = [], client = {} }: ClusterOptions = {},
+): Promise<ClusterProcesses> {
   const ports = await freePorts(count);
   const nodes: ClusterNode[] = ports.map((pair, at) => {
     const name = `node-${at + 1}`;
     return new ClusterNode(name, pair, join(directory, name), () => [
       '--initial-members',
       nodes.map((node) => `${node.name}=${node.peerAddress}`).join(','),
+      ...flags,
     ]);
   });
-  return startAll(new ClusterProcesses(directory, nodes));
+  return startAll(new ClusterProcesses(directory, nodes, client));
 }
 
 async function startAll(cluster: ClusterProcesses): Promise<ClusterProcesses> {

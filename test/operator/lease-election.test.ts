@@ -202,7 +202,7 @@ describe('a lease', () => {
       return answer.catch((error: unknown) => {
         api.loseAnswer = true;
         throw error;
-      }) as never;
+      });
     };
     await first.begin();
     await first.pass(2_500);

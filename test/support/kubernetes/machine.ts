@@ -52,16 +52,20 @@ export function controlGroupOf(directory: string): string {
 
 /**
  * Runs a command as the only thing in a new machine and returns its exit code. Its output goes through, its temporary files are the
- * machine's. The machine ends with the command, and with this process, however that ends.
+ * machine's; its input is this process's when asked for. The machine ends with the command, and with this process, however that ends.
  */
-export async function runInMachine(command: readonly string[], millis: number): Promise<number> {
+export async function runInMachine(
+  command: readonly string[],
+  millis: number,
+  stdin: 'ignore' | 'inherit' = 'ignore',
+): Promise<number> {
   removeLeftovers();
   const directory = mkdtempSync(join(tmpdir(), `${PREFIX}${process.pid}-`));
   saveSettings(directory);
   // The first process of a machine must take the exit codes of orphans, which bash does while it waits.
-  const first = ['bash', '-c', '"$@" & wait $!', 'machine', ...command];
+  const first = ['bash', '-c', '"$@" <&0 & wait $!', 'machine', ...command];
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...NAMESPACES, ...first], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: [stdin, 'inherit', 'inherit'],
     env: { ...process.env, [VARIABLE]: directory, TMPDIR: directory },
   });
   const timer = setTimeout(() => {

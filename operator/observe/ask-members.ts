@@ -44,7 +44,7 @@ export async function askMembers(
   const answers = [...targets].map(async ([member, target]): Promise<[string, Answer]> => {
     if (target === null) return [member, { kind: 'unreachable', reason: 'its pod has no address' }];
     try {
-      return [member, answerOf(await pool.clientOf(clusterKey, target).status(limits))];
+      return [member, answerOf(await pool.clientOf(clusterKey, target).status(limits), member)];
     } catch (error) {
       limits.signal.throwIfAborted();
       return [member, { kind: 'unreachable', reason: error instanceof Error ? error.message : String(error) }];
@@ -55,9 +55,11 @@ export async function askMembers(
 
 const ROLES: readonly MemberAnswer['role'][] = ['leader', 'follower', 'candidate', 'learner', 'removed'];
 
-/** What a member's status means. */
-export function answerOf(state: ClusterState): Answer {
+/** What the status that came from the pod of this member means. Who has another name answers for another pod, which is no answer. */
+export function answerOf(state: ClusterState, member: string): Answer {
   const { clusterId, memberId } = state;
+  const name = state.members.find(({ id }) => id === memberId)?.name ?? member;
+  if (name !== member) return { kind: 'unreachable', reason: `${name} answers at its address` };
   if (clusterId === null) return { kind: 'waiting', memberId };
   const role = ROLES.find((known) => known === state.role);
   if (role === undefined) return { kind: 'unreachable', reason: `its role is ${state.role}` };

@@ -51,6 +51,8 @@ export class MemberPool {
     const client = new GraveyarClient(address, {
       deadlineMillis: this.#deadlineMillis,
       connectMillis: CONNECT_MILLIS,
+      // Another member's answer would be taken for this one's.
+      discover: false,
       ...(tls === null ? {} : { tls: { ...tls.tls, serverName } }),
     });
     pods.set(podUid, { fingerprint, client });

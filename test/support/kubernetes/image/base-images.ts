@@ -64,13 +64,15 @@ async function addNode(buildah: Buildah, { base, build }: BaseImages, npm: strin
   await buildah.layer(build, base, scratch);
 }
 
-/** Where this machine's apt gets the suite from; Debian's own address when it has another one. */
+/** Where this machine's apt gets the suite from. */
 function mirror(): string {
   const { stdout } = spawnSync('apt-get', ['indextargets', '--format', '$(REPO_URI) $(RELEASE) $(COMPONENT)'], {
     encoding: 'utf8',
   });
   const found = stdout.split('\n').find((line) => line.endsWith(` ${SUITE} main`));
-  return found?.split(' ', 1)[0] ?? 'http://deb.debian.org/debian';
+  const address = found?.split(' ', 1)[0];
+  if (address === undefined) throw new Error(`building the image needs an apt that knows a mirror of Debian ${SUITE}`);
+  return address;
 }
 
 function versionOf(folder: string): string {

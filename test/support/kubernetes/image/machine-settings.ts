@@ -31,15 +31,14 @@ function npmSetting(name: string): string {
   return askNpm(['config', 'get', name]);
 }
 
-/** npm takes its place from the Node that runs it, so the one in node_modules must not. */
+/** npm takes its place from the Node that runs it, or from the npm that runs this; the Node in node_modules must be neither's. */
 function askNpm(args: readonly string[]): string {
   const path = (process.env['PATH'] ?? '')
     .split(delimiter)
     .filter((folder) => !folder.includes(`${sep}node_modules${sep}`));
-  const { stdout, error } = spawnSync('npm', args, {
-    encoding: 'utf8',
-    env: { ...process.env, PATH: path.join(delimiter) },
-  });
+  const env: NodeJS.ProcessEnv = { ...process.env, PATH: path.join(delimiter) };
+  delete env['npm_config_global_prefix'];
+  const { stdout, error } = spawnSync('npm', args, { encoding: 'utf8', env });
   if (error !== undefined) throw new Error('building the image needs npm', { cause: error });
   return stdout.trim();
 }

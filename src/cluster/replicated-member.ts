@@ -60,18 +60,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     this.removed = new Promise((resolve) => {
       this.#resolveRemoved = resolve;
     });
-    this.#removalWatch = new RemovalWatch({
-      clock,
-      intervalMillis: REMOVAL_TIMEOUTS * settings.electionTicks * settings.tickMillis,
-      id: parts.id,
-      leaderKnown: () => this.#driver.leaderId !== 0 || this.#isRemoved,
-      configuration: () => this.#driver.configuration,
-      introduce: (address, signal) => this.#introductions.ask(address, signal),
-      removed: () => {
-        this.#noteRemoval();
-      },
-      signal: this.#stopping.signal,
-    });
+    this.#removalWatch = this.#watchForRemoval();
     this.#addresses = new PeerAddresses(parts.id, (peers) => {
       parts.transport?.setPeers(peers);
     });
@@ -125,6 +114,22 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
         found: (clusterId) => this.#found(clusterId, [parts.self]),
       }),
       removed: () => this.#isRemoved,
+    });
+  }
+
+  #watchForRemoval(): RemovalWatch {
+    const { id, settings, clock } = this.#parts;
+    return new RemovalWatch({
+      clock,
+      intervalMillis: REMOVAL_TIMEOUTS * settings.electionTicks * settings.tickMillis,
+      id,
+      leaderKnown: () => this.#driver.leaderId !== 0 || this.#isRemoved,
+      configuration: () => this.#driver.configuration,
+      introduce: (address, signal) => this.#introductions.ask(address, signal),
+      removed: () => {
+        this.#noteRemoval();
+      },
+      signal: this.#stopping.signal,
     });
   }
 

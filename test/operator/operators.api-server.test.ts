@@ -90,7 +90,7 @@ describe('a list-watch on a real API server', () => {
       await expect.poll(names, soon).toEqual(['a', 'b', 'c']);
 
       const opened = Promise.withResolvers<undefined>();
-      gate = opened.promise as unknown as Promise<void>;
+      gate = opened.promise;
       await plane.stopApiServer('SIGKILL');
       await plane.startApiServer();
       await plane.api.delete(`${MAPS}/a`);
@@ -123,7 +123,8 @@ describe('a list-watch on a real API server', () => {
     await expect(api.replace(configMapKind, made, limits)).rejects.toMatchObject({ code: 'CONFLICT' });
     const other = { ...limits, uid: '00000000-0000-0000-0000-000000000000', propagation: 'Background' as const };
     await expect(api.delete(configMapKind, ref, other)).rejects.toMatchObject({ code: 'CONFLICT' });
-    const applied = await api.apply(configMapKind, { metadata: ref, data: { a: '3' } } as object, limits);
+    const wanted = { metadata: ref, data: { a: '3' } };
+    const applied = await api.apply(configMapKind, wanted, limits);
     expect(applied).toMatchObject({ data: { a: '3' } });
     const foreign = { metadata: { ...ref, uid: other.uid }, data: {} } as object;
     await expect(api.apply(configMapKind, foreign, limits)).rejects.toMatchObject({ code: 'CONFLICT' });

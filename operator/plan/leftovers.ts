@@ -8,6 +8,7 @@ import { doStep, wait } from './concern.ts';
 import type { Place } from './place.ts';
 import { isForeign } from './place.ts';
 import { reservePlaces } from './reserve.ts';
+import { isDown } from './rolling-update.ts';
 
 export const cleanUp: Concern = (situation) => {
   const { places, view } = situation;
@@ -27,6 +28,12 @@ function discard({ view, rules }: LedSituation, place: Place): Intent | null {
   if (claim !== null && !claim.deleting) {
     if (!rules.mayDeleteVolume(view, place)) {
       if (statefulSet === null && pod === null) return null;
+      if (statefulSet === null && isDown(place)) {
+        // A pod without one keeps the template it has, and may never run with that.
+        const step = { kind: 'apply-stateful-set', member: name } as const;
+        const message = `creating the StatefulSet of ${name} again, which is to tell what is on its volume`;
+        return doStep('CleaningUp', step, 'CreatingMember', message);
+      }
       return wait('CleaningUp', `${name} is not needed; it is deleted when it has told what is on its volume`);
     }
     const step = { kind: 'delete-claim', member: name, claimUid: claim.uid } as const;

@@ -259,6 +259,16 @@ describe('scaling down', () => {
       'nothing',
     ],
     ['nor one of another cluster', { members: [member(1), isOut({ answers: 'foreign' })] }, 'nothing'],
+    [
+      'a pod that does not run gets its StatefulSet again, to tell what is on its volume',
+      { members: [member(1), isOut({ ...silent, claim: { kept: true }, statefulSet: null })] },
+      'apply-stateful-set foo-3',
+    ],
+    [
+      'one that runs, and cannot be reached, is left alone',
+      { members: [member(1), isOut({ answers: 'silent', claim: { kept: true }, statefulSet: null })] },
+      'nothing',
+    ],
   ]);
 });
 

@@ -61,6 +61,11 @@ export function isOutdated(place: Place, templateHash: string): boolean {
   );
 }
 
+/** Its claim is being deleted, which Kubernetes does when no pod uses it any more: the volume goes with the pod. */
+export function losesVolumeWithPod({ claim, pod }: Place): boolean {
+  return claim?.deleting === true && pod !== null;
+}
+
 /** In one phrase, why nobody answers there; for messages. */
 export function silence(place: Place | undefined): string {
   if (place === undefined) return 'there is nothing of it in Kubernetes';

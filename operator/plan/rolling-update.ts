@@ -8,7 +8,7 @@ import type { Concern, Intent, LedSituation, Situation, Work } from './concern.t
 import { doStep, hold, wait } from './concern.ts';
 import { handOver } from './hand-over.ts';
 import type { Place } from './place.ts';
-import { isForeign, isOutdated, silence } from './place.ts';
+import { isForeign, isOutdated, losesVolumeWithPod, silence } from './place.ts';
 
 /** The next step for one place; null: its pod is on its way. */
 export function renew(
@@ -74,6 +74,7 @@ function mendPlace(
 
 function mendVoter(situation: LedSituation, voter: ViewedMember, place: Place): Intent | null {
   const { rules, view } = situation;
+  if (view.voters.length === 1 && losesVolumeWithPod(place)) return keepVolume(place);
   if (voter.id === view.leader.id) {
     if (view.voters.length === 1) return renew(situation, place);
     if (!rules.mayStop(view, voter)) return wait('RollingUpdate', `${voter.name} leads and cannot be stopped now`);
@@ -82,6 +83,11 @@ function mendVoter(situation: LedSituation, voter: ViewedMember, place: Place): 
   const costsNothing = isDown(place) && voter.active !== true;
   if (costsNothing || rules.mayStop(view, voter)) return renew(situation, place);
   return wait('RollingUpdate', `${voter.name} is to be updated; too few others are healthy to restart it`);
+}
+
+function keepVolume({ name }: Place): Intent {
+  const why = 'its volume, the only one, is being deleted, and would be gone when its pod is';
+  return wait('RollingUpdate', `${name} is not restarted: ${why}; scale up first`);
 }
 
 /** Updates healthy voters, and restarts those whose file system grows by it. */
@@ -100,6 +106,7 @@ export const rollOn: Concern = (situation) => {
   const followers = due.filter(({ id }) => id !== view.leader.id);
   const next = followers.at(-1) ?? due[0];
   if (next?.place === undefined) return null;
+  if (length === 1 && losesVolumeWithPod(next.place)) return keepVolume(next.place);
   if (length > 1 && !rules.mayStop(view, next)) {
     return wait('RollingUpdate', `${left}; too few others are healthy to restart ${next.name}`);
   }

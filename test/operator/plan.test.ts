@@ -338,6 +338,7 @@ describe('a rolling update', () => {
       'delete-pod foo-2',
     ],
     ['restarts the only member', { members: [member(1, oldPod)] }, 'delete-pod foo-1'],
+    ['not when its volume goes too', { members: [member(1, { ...oldPod, claim: { deleting: true } })] }, 'nothing'],
     [
       'but not while there are to be more',
       {

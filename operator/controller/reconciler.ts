@@ -27,10 +27,9 @@ import { clusterKind } from '../observe/kinds.ts';
 import type { MemberPool, MemberTarget } from '../observe/member-pool.ts';
 import type { MemberTlsSource } from '../observe/member-tls.ts';
 import { memberOf, memberPods, observeCluster, ownStatefulSets } from '../observe/observe-cluster.ts';
-import type { Step, Upkeep } from '../plan/action.ts';
+import type { Plan, Step, Upkeep } from '../plan/action.ts';
 import type { ObservedFailure } from '../plan/observed.ts';
 import { plan } from '../plan/plan.ts';
-import type { Plan } from '../plan/action.ts';
 
 /** Told of what is done. */
 export interface ReconcileObserver {

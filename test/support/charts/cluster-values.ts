@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { CLUSTER_SIZES, clusterSpec } from '../../../operator/api/cluster-spec.ts';
-import { annotations, labels, networkPolicyPeers, pullSecrets } from './shared-values.ts';
+import { annotations, image, labels, networkPolicyPeers } from './shared-values.ts';
 
 const spec = clusterSpec.shape;
 
@@ -16,18 +16,7 @@ export const clusterValues = z
       .max(40)
       .describe('Name of the GraveyarCluster, which its Services begin with. Empty: the name of the release.'),
     replicas: z.literal(CLUSTER_SIZES).describe('Number of members with a vote: 1, 3 or 5.'),
-    image: z
-      .object({
-        repository: z.string().min(1).describe('Repository of the image of the server.'),
-        tag: z.string().describe("Tag of the image. Empty: the chart's appVersion."),
-        digest: z
-          .string()
-          .regex(/^(sha256:[0-9a-f]{64})?$/)
-          .describe('Digest of the image, `sha256:…`; it wins over the tag.'),
-        pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).describe('When a node fetches the image.'),
-        pullSecrets,
-      })
-      .describe('The image that members run.'),
+    image: image('Repository of the image of the server.', 'The image that members run.'),
     storage: spec.storage,
     resources: spec.resources,
     tls: spec.tls,

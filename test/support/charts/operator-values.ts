@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { affinity, resources, textMap, toleration } from '../../../operator/api/kubernetes-fields.ts';
-import { annotations, labels, networkPolicyPeers, pullSecrets } from './shared-values.ts';
+import { annotations, image, labels, networkPolicyPeers } from './shared-values.ts';
 
 /** A namespace's name (RFC 1123 label). */
 const namespace = z
@@ -16,18 +16,7 @@ export const operatorValues = z
   .object({
     nameOverride: z.string().max(63).describe("Name in place of the chart's, in names and labels."),
     fullnameOverride: z.string().max(53).describe("Name of all objects. Empty: made of the release's and the chart's."),
-    image: z
-      .object({
-        repository: z.string().min(1).describe('Repository of the image, the same as that of the server.'),
-        tag: z.string().describe("Tag of the image. Empty: the chart's appVersion."),
-        digest: z
-          .string()
-          .regex(/^(sha256:[0-9a-f]{64})?$/)
-          .describe('Digest of the image, `sha256:…`; it wins over the tag.'),
-        pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']).describe('When a node fetches the image.'),
-        pullSecrets,
-      })
-      .describe('The image of the operator.'),
+    image: image('Repository of the image, the same as that of the server.', 'The image of the operator.'),
     replicas: z.int().min(1).max(5).describe('Operators; one works, the others stand by.'),
     watchNamespaces: z
       .array(namespace)

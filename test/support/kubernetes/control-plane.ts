@@ -199,28 +199,24 @@ export class ControlPlane {
 
   async #startControllers(): Promise<void> {
     const { controllerManager } = await kubernetesPrograms();
-    const kubeconfig = this.kubeconfigFor('system:kube-controller-manager');
-    const [port = 0] = await freePorts(1);
-    const args = [
-      `--kubeconfig=${kubeconfig}`,
-      `--authentication-kubeconfig=${kubeconfig}`,
-      `--authorization-kubeconfig=${kubeconfig}`,
-      '--bind-address=127.0.0.1',
-      `--secure-port=${port}`,
-      '--leader-elect=false',
+    await this.#startOther(controllerManager, 'system:kube-controller-manager', [
       '--use-service-account-credentials=true',
       `--service-account-private-key-file=${join(this.authority.directory, 'service-accounts.key')}`,
       `--root-ca-file=${this.authority.certificate}`,
       '--allocate-node-cidrs=false',
       // A pod whose node lost it is soon replaced; tests do not wait for minutes.
       '--node-monitor-grace-period=20s',
-    ];
-    await this.#startOther(controllerManager, args, `https://127.0.0.1:${port}/healthz`);
+    ]);
   }
 
   async #startScheduler(): Promise<void> {
     const { scheduler } = await kubernetesPrograms();
-    const kubeconfig = this.kubeconfigFor('system:kube-scheduler');
+    await this.#startOther(scheduler, 'system:kube-scheduler', []);
+  }
+
+  /** What works beside the API server, as this user. */
+  async #startOther(program: string, user: string, own: readonly string[]): Promise<void> {
+    const kubeconfig = this.kubeconfigFor(user);
     const [port = 0] = await freePorts(1);
     const args = [
       `--kubeconfig=${kubeconfig}`,
@@ -229,15 +225,12 @@ export class ControlPlane {
       '--bind-address=127.0.0.1',
       `--secure-port=${port}`,
       '--leader-elect=false',
+      ...own,
     ];
-    await this.#startOther(scheduler, args, `https://127.0.0.1:${port}/healthz`);
-  }
-
-  async #startOther(program: string, args: readonly string[], health: string): Promise<void> {
     // They may end when the API server does, and are started again, as everywhere.
     const daemon = new Daemon({ program, args, logDirectory: this.logDirectory, restarted: true });
     this.#others.push(daemon);
-    await daemon.start(() => healthy(health));
+    await daemon.start(() => healthy(`https://127.0.0.1:${port}/healthz`));
   }
 }
 

@@ -2,7 +2,8 @@
  * The operations on a cluster's membership, made of configuration changes of the Raft core.
  *
  * Invariants: one change at a time, checked against the configuration that is applied here; an operation resolves when its effect is
- * applied here, a joint configuration left again; asking again for what is there already does nothing. Must not know gRPC.
+ * applied here, a joint configuration left again, and no loss of power takes the members that remain back to the configuration before,
+ * so that whoever was removed can be thrown away; asking again for what is there already does nothing. Must not know gRPC.
  */
 import { StoreError } from '../domain/errors.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -153,7 +154,7 @@ export class RaftAdmin implements ClusterAdmin {
   async replace(oldId: number, newId: number, signal: AbortSignal): Promise<void> {
     this.#assertLeading();
     const before = this.#configurationWith(newId).confState;
-    if (!memberIds(before).has(oldId) && before.voters.includes(newId)) return;
+    if (!memberIds(before).has(oldId) && before.voters.includes(newId)) return this.#settled(signal);
     if (!this.#configurationWith(oldId).confState.voters.includes(oldId)) throw refused(`member ${oldId} is no voter`);
     if (!before.learners.includes(newId)) throw refused(`member ${newId} is no learner`);
     this.#assertCaughtUp(newId);
@@ -249,10 +250,29 @@ export class RaftAdmin implements ClusterAdmin {
       }
       if (driver.term === term && driver.leading) return null;
       if (reached(configuration)) return true;
-      const reason = 'this member leads no more, and the change may or may not be made';
-      throw new StoreError('OUTCOME_UNKNOWN', `${reason}: look at the members`, { reason });
+      throw unknown('this member leads no more, and the change may or may not be made');
+    }, signal);
+    if (memberIds(driver.configuration.confState).has(driver.id)) await this.#settled(signal);
+  }
+
+  /**
+   * Waits until a majority of the configuration in force has it on disk that this is the one. A commit index goes to disk with the entries
+   * behind it, so an entry is put behind the change: without it, two members that become one, and lose power, would wait for the other for ever.
+   */
+  async #settled(signal: AbortSignal): Promise<void> {
+    const driver = this.#driver;
+    const { term } = driver;
+    const result = driver.proposeNothing();
+    if (result?.ok !== true) throw unknown('the change is made, but this member could not make sure that it lasts');
+    await this.#leadership.until(() => {
+      if (driver.term !== term || !driver.leading) throw unknown('the change is made, but this member leads no more');
+      return driver.applier.appliedIndex >= result.index ? true : null;
     }, signal);
   }
+}
+
+function unknown(reason: string): StoreError<'OUTCOME_UNKNOWN'> {
+  return new StoreError('OUTCOME_UNKNOWN', `${reason}: look at the members`, { reason });
 }
 
 function refused(reason: string): StoreError<'MEMBERSHIP_REFUSED'> {

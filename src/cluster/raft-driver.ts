@@ -8,7 +8,7 @@
 import { StoreError } from '../domain/errors.ts';
 import type { ConfChange } from '../raft/conf-change.ts';
 import type { Message, Snapshot } from '../raft/messages.ts';
-import { MessageType, newMessage } from '../raft/messages.ts';
+import { MessageType, newMessage, NO_DATA } from '../raft/messages.ts';
 import type { StateType } from '../raft/ready.ts';
 import type { ProposalResult } from '../raft/results.ts';
 import type { Status } from '../raft/status.ts';
@@ -201,6 +201,11 @@ export class RaftDriver {
     if (!result.ok) return { refused: result.reason };
     this.applier.expect(group);
     return { outcome: this.proposals.add(result.index, result.term) };
+  }
+
+  /** Puts an entry without a group into the log of this leader. */
+  proposeNothing(): ProposalResult | null {
+    return this.#loop.input((node) => node.propose(NO_DATA));
   }
 
   proposeConfChange(change: ConfChange): ProposalResult | null {

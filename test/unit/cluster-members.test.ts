@@ -318,6 +318,18 @@ describe('membership', () => {
     expect((await cluster.leader([old.name])).node.admin.status().members).toHaveLength(2);
   });
 
+  it('whoever is left of two goes on alone after a loss of power, when the other is gone for good', async () => {
+    cluster = await MemoryCluster.start(['a', 'b']);
+    await cluster.append(0);
+    const leader = await cluster.leader();
+    const other = cluster.member(leader.name === 'a' ? 'b' : 'a');
+    await leader.node.admin.remove(other.disk.memberId, SIGNAL);
+    await Promise.all([cluster.crash(leader.name), cluster.crash(other.name)]);
+    const { node } = await cluster.open(leader.name);
+    await cluster.append(1);
+    expect(node.admin.status().members.map(({ name }) => name)).toEqual([leader.name]);
+  });
+
   it('a follower that was removed finds out, though nobody sends to it any more', async () => {
     cluster = await MemoryCluster.start(NAMES);
     await cluster.append(0);

@@ -6,16 +6,16 @@ import type { ViewedMember } from './cluster-view.ts';
 import type { Concern, Intent, LedSituation } from './concern.ts';
 import { doStep, hold, wait } from './concern.ts';
 import { silence } from './place.ts';
-import { reservePlaces } from './reserve.ts';
+import { reservePlaces, votersWanted } from './reserve.ts';
 
 export const finishLearner: Concern = (situation) => {
-  const { observed, view } = situation;
+  const { view } = situation;
   const learner = view.learners[0];
   if (learner === undefined) return null;
-  const { replicas } = observed.resource;
+  const wanted = votersWanted(situation);
   const old = view.voters.find(({ name }) => name === learner.name);
   const work = old === undefined ? 'ScalingUp' : 'ReplacingMember';
-  if (view.voters.length > replicas || (old === undefined && view.voters.length >= replicas)) {
+  if (view.voters.length > wanted || (old === undefined && view.voters.length >= wanted)) {
     return removeLearner(situation, learner, 'it is not needed any more');
   }
   if (learner.place !== undefined && isAnother(learner)) {
@@ -43,13 +43,13 @@ function removeLearner({ view }: LedSituation, learner: ViewedMember, why: strin
 }
 
 function promote(situation: LedSituation, learner: ViewedMember): Intent {
-  const { observed, view, rules } = situation;
+  const { view, rules } = situation;
   const voters = view.voters.length + 1;
   if (!rules.mayPromote(view, learner)) {
     return hold('ScalingUp', `${learner.name} has caught up, but too few voters are healthy to give it a vote`);
   }
   // An even number tolerates no more failures than the odd one below it and needs one more voter: it is only passed through.
-  if (voters % 2 === 0 && voters < observed.resource.replicas) {
+  if (voters % 2 === 0 && voters < votersWanted(situation)) {
     const next = reservePlaces(situation);
     if (!next.some(({ answer }) => answer.kind === 'waiting')) {
       const missing = next[0] === undefined ? 'another member' : `${next[0].name} (${silence(next[0])})`;

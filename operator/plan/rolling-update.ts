@@ -87,7 +87,7 @@ function mendVoter(situation: LedSituation, voter: ViewedMember, place: Place): 
 
 function keepVolume({ name }: Place): Intent {
   const why = 'its volume, the only one, is being deleted, and would be gone when its pod is';
-  return wait('RollingUpdate', `${name} is not restarted: ${why}; scale up first`);
+  return wait('RollingUpdate', `${name} is not restarted: ${why}; another member takes its place first`);
 }
 
 /** Updates healthy voters, and restarts those whose file system grows by it. */

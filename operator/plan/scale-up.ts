@@ -7,14 +7,15 @@ import type { Concern, Intent, LedSituation } from './concern.ts';
 import { doStep, wait } from './concern.ts';
 import type { Place } from './place.ts';
 import { silence } from './place.ts';
-import { reservePlaces } from './reserve.ts';
+import { reservePlaces, votersWanted } from './reserve.ts';
 
 export const scaleUp: Concern = (situation) => {
   const { observed, places, view, rules } = situation;
-  const { replicas, name } = observed.resource;
-  const missing = replicas - view.voters.length;
+  const { name } = observed.resource;
+  const wanted = votersWanted(situation);
+  const missing = wanted - view.voters.length;
   if (missing <= 0) return null;
-  const goal = `from ${view.voters.length} voters to ${replicas}`;
+  const goal = `from ${view.voters.length} voters to ${wanted}`;
   const reserve = reservePlaces(situation);
   const learners = view.learners.filter((one) => !view.voters.some((voter) => voter.name === one.name)).length;
   if (reserve.length + learners < missing) {

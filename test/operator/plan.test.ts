@@ -1,38 +1,19 @@
 // The plan, concern by concern: what is done in a scene, and what is not.
 import { describe, expect, it } from 'vitest';
 import type { ClusterStatus } from '../../operator/api/cluster-status.ts';
-import type { Plan } from '../../operator/plan/action.ts';
 import { plan } from '../../operator/plan/plan.ts';
+import { hold, member, planned, silent, stepOf, three } from './world/plan-rows.ts';
 import type { Scene, SceneMember } from './world/scene.ts';
 import { CLUSTER_ID, observedScene } from './world/scene.ts';
-
-const planned = (scene: Scene): Plan => plan(observedScene(scene));
-
-/** The step in short: its kind and member. */
-function stepOf(scene: Scene): string {
-  const { step } = planned(scene);
-  return step === null ? 'nothing' : `${step.kind} ${step.member}`;
-}
 
 function condition(scene: Scene, type: string): string {
   const found = planned(scene).status.conditions?.find((one) => one.type === type);
   return `${found?.status ?? 'none'} ${found?.reason ?? ''}`;
 }
 
-const member = (number: number, more: Partial<SceneMember> = {}): SceneMember => ({ number, ...more });
-const three = [member(1), member(2), member(3)];
 const five = [...three, member(4), member(5)];
 const old = { pod: { templateHash: 'old' }, statefulSet: { templateHash: 'old' } };
 const oldPod = { pod: { templateHash: 'old' } };
-const silent = { answers: 'silent', pod: { state: 'failing', trouble: 'CrashLoopBackOff' } } as const;
-
-/** Each row: what is the case, the scene, the step. */
-type Row = readonly [string, Scene, string];
-const hold = (rows: readonly Row[]): void => {
-  it.each(rows)('%s', (_, scene, step) => {
-    expect(stepOf(scene)).toBe(step);
-  });
-};
 
 describe('a settled cluster', () => {
   hold([
@@ -269,39 +250,6 @@ describe('scaling down', () => {
   ]);
 });
 
-describe('a lost volume', () => {
-  const lost = (id = 201): SceneMember => member(2, { id, role: 'none' });
-  const learner = member(2, { id: 201, role: 'learner' });
-  hold([
-    ['is not seen in silence', { members: [member(1), member(2, silent), member(3)] }, 'nothing'],
-    ['is seen in another id', { members: [...three, lost()] }, 'add-learner foo-2'],
-    ['is replaced when the new one has caught up', { members: [...three, learner] }, 'replace foo-2'],
-    ['and not before', { members: [...three, { ...learner, behind: 2000 }] }, 'nothing'],
-    [
-      'is let go when Kubernetes says so',
-      { members: [member(1), member(2, { ...silent, claim: { phase: 'Lost' } }), member(3)] },
-      'delete-claim foo-2',
-    ],
-    [
-      'when somebody deletes it',
-      { members: [member(1), member(2, { claim: { deleting: true } }), member(3)] },
-      'delete-pod foo-2',
-    ],
-    [
-      'of the leader, after it has handed over',
-      { members: [member(1, { claim: { deleting: true } }), member(2), member(3)] },
-      'transfer-leadership foo-2',
-    ],
-    [
-      'not when the others are no majority',
-      { members: [member(1), member(2, { claim: { deleting: true } }), member(3, silent)] },
-      'nothing',
-    ],
-    ['not of the only member', { members: [member(1, { claim: { deleting: true } })] }, 'nothing'],
-    ['nothing is done without a leader', { members: [...three, lost()], leader: null }, 'nothing'],
-  ]);
-});
-
 describe('a rolling update', () => {
   const all = three.map((one) => ({ ...one, ...old }));
   hold([
@@ -335,7 +283,11 @@ describe('a rolling update', () => {
       'delete-pod foo-2',
     ],
     ['restarts the only member', { members: [member(1, oldPod)] }, 'delete-pod foo-1'],
-    ['not when its volume goes too', { members: [member(1, { ...oldPod, claim: { deleting: true } })] }, 'nothing'],
+    [
+      'not when its volume goes too',
+      { members: [member(1, { ...oldPod, claim: { deleting: true } })] },
+      'apply-stateful-set foo-2',
+    ],
     [
       'but not while there are to be more',
       {

@@ -20,11 +20,13 @@ export function truthOf(world: World): Truth {
   const configuration = store?.configuration;
   const voters = configuration?.voters.map(({ id }) => id) ?? [];
   const leaving = (id: number): boolean => world.runningMember(id)?.leavingIn !== null;
+  // A single voter needs to reach nobody.
+  const alone = (id: number): boolean => voters.length === 1 && world.runningMember(id) !== null;
   return {
     clusterId: store?.clusterId ?? null,
     leader: store?.leader ?? null,
     voters,
-    healthy: new Set(voters.filter((id) => store?.seemsHealthy(id) === true && !leaving(id))),
+    healthy: new Set(voters.filter((id) => (store?.seemsHealthy(id) === true || alone(id)) && !leaving(id))),
     ids: new Map([...world.api.claims.values()].map(({ member, volume }) => [member, volume.id])),
   };
 }

@@ -40,6 +40,8 @@ export interface ForwardedCall<T> {
 const refusalMillis = 500;
 /** How long a call may look for a leader, when its deadline leaves as much. More than an election takes. */
 const searchMillis = 10_000;
+/** How long connecting to a leader may take. One that went silent has a successor soon after. */
+const connectMillis = 1_500;
 const shortestPauseMillis = 25;
 const longestPauseMillis = 250;
 
@@ -72,7 +74,7 @@ export class Forwarder {
       try {
         if (leader.self) return await call.local();
         const { path, message, facts } = call;
-        if (leader.endpoint !== null) {
+        if (leader.endpoint !== null && (await this.#reaches(leader.endpoint, until))) {
           return await this.#connections.unary(leader.endpoint, path, message, facts.deadline, signal);
         }
       } catch (error) {
@@ -88,14 +90,20 @@ export class Forwarder {
   async duplex(path: string, facts: CallFacts, signal: AbortSignal): Promise<RawDuplex> {
     const passesOn = mayPassOn(facts);
     const millis = passesOn ? searchMillis : refusalMillis;
-    const leader = await this.#leader(Math.min(this.#now() + millis, facts.deadline), signal);
-    if (!passesOn || leader.endpoint === null) throw notLeader(leader);
+    const until = Math.min(this.#now() + millis, facts.deadline);
+    const leader = await this.#leader(until, signal);
+    if (!passesOn || leader.endpoint === null || !(await this.#reaches(leader.endpoint, until)))
+      throw notLeader(leader);
     return this.#connections.duplex(leader.endpoint, path, facts.deadline);
   }
 
   /** Closes the connections. */
   close(): void {
     this.#connections.close();
+  }
+
+  #reaches(endpoint: string, until: number): Promise<boolean> {
+    return this.#connections.ready(endpoint, Math.min(this.#now() + connectMillis, until));
   }
 
   /** A call that is not to be passed on: done here when this member has come to lead, else refused with the leader's address. */

@@ -1,7 +1,7 @@
 /**
  * Connections to the client ports of other members, made when first needed, for calls that are passed on. Knows nothing of why.
  */
-import { Client, Metadata, credentials } from '@grpc/grpc-js';
+import { Client, Metadata, connectivityState, credentials } from '@grpc/grpc-js';
 import type { ChannelCredentials, ChannelOptions, ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
 import { limits } from '../domain/limits.ts';
 import { FORWARDED } from './call-facts.ts';
@@ -52,6 +52,24 @@ export class LeaderConnections {
         : credentials.createSsl(Buffer.from(tls.ca), Buffer.from(tls.key), Buffer.from(tls.cert));
   }
 
+  /**
+   * Whether there is a connection, by `deadline` (milliseconds since 1970) at the latest; one that was not made in time, or failed, is dropped
+   * for a fresh attempt. The library and the system would go on with a host that went silent for minutes.
+   */
+  async ready(address: string, deadline: number): Promise<boolean> {
+    const client = this.#client(address);
+    const channel = client.getChannel();
+    for (;;) {
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) return true;
+      const failed = state === connectivityState.TRANSIENT_FAILURE || state === connectivityState.SHUTDOWN;
+      if (!failed && (await changes(channel, state, deadline))) continue;
+      if (this.#clients.get(address) === client) this.#clients.delete(address);
+      client.close();
+      return false;
+    }
+  }
+
   /** The answer's bytes. Rejects with the ServiceError. Aborting cancels the call. */
   unary(address: string, path: string, request: Uint8Array, deadline: number, signal: AbortSignal): Promise<Buffer> {
     return new Promise((resolve, reject) => {
@@ -94,6 +112,17 @@ export class LeaderConnections {
     }
     return client;
   }
+}
+
+type Channel = ReturnType<Client['getChannel']>;
+
+/** Whether the channel leaves the state before the deadline. */
+function changes(channel: Channel, state: connectivityState, deadline: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    channel.watchConnectivityState(state, deadline, (error) => {
+      resolve(error === undefined);
+    });
+  });
 }
 
 function forwarded(): Metadata {

@@ -1,7 +1,10 @@
 // Servers that lead or do not lead, as their administration says: what is passed on, what is refused, and what the SDK makes of it.
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { Metadata, status } from '@grpc/grpc-js';
 import type { ClientDuplexStream, ServiceError } from '@grpc/grpc-js';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { errorFromFailure } from '../../src/client/error-from-status.ts';
 import { appendMessage } from '../../src/client/new-event.ts';
 import { GraveyarClient } from '../../src/client/index.ts';
@@ -204,6 +207,23 @@ describe('an append at a member that does not lead', () => {
     }, 100);
     expect(Buffer.isBuffer(await answered)).toBe(true);
     expect(c.appends).toBe(1);
+  });
+
+  it('goes to the next leader when the one that was known takes connections and says nothing', async () => {
+    const [first, next] = [await server(), await server()];
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => {
+      silent.listen(0, '127.0.0.1', resolve);
+    });
+    onTestFinished(() => void silent.close());
+    const { port } = silent.address() as AddressInfo;
+    const connected = once(silent, 'connection');
+    first.hint = { leaderId: 9, endpoint: `127.0.0.1:${port}`, self: false };
+    const answer = appendWith(first.raw(), {}, 8_000);
+    await connected;
+    elect(next, first);
+    expect(AppendEventResponse.decode((await answer) as Buffer)).toEqual(resultAt(0));
+    expect(next.appends).toBe(1);
   });
 
   it('waits for a leader no longer than its deadline', async () => {

@@ -1,0 +1,120 @@
+// Members that take nobody without a certificate, real processes: the operator asks them with what the Secrets of the cluster hold.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { clusterWith } from '../support/cluster-specs.ts';
+import { askMembers } from '../../operator/observe/ask-members.ts';
+import { secretKind } from '../../operator/observe/kinds.ts';
+import { MemberPool } from '../../operator/observe/member-pool.ts';
+import { MemberTlsSource } from '../../operator/observe/member-tls.ts';
+import type { MemberTls } from '../../operator/observe/member-tls.ts';
+import { startCluster } from '../support/cluster-processes.ts';
+import type { ClusterProcesses } from '../support/cluster-processes.ts';
+import { ManualClock } from '../support/manual-clock.ts';
+import { ScriptedApi } from '../support/operator/scripted-api.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
+import type { TemporaryDirectory } from '../support/temporary-directory.ts';
+import { testTls } from '../support/test-certificate.ts';
+
+const limits = { signal: new AbortController().signal, deadlineMillis: 5_000 };
+const { cert, key } = testTls;
+const server = { 'ca.crt': cert, 'tls.crt': cert, 'tls.key': key };
+const own = { 'tls.crt': cert, 'tls.key': key };
+const both = {
+  secretName: 'server',
+  clientAuthoritySecretName: 'authority',
+  operatorSecretName: 'own',
+};
+
+type Secrets = Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>;
+
+/** An API server with these Secrets in the namespace of the cluster. */
+async function apiWith(secrets: Secrets): Promise<ScriptedApi> {
+  const api = new ScriptedApi();
+  await put(api, secrets);
+  return api;
+}
+
+async function put(api: ScriptedApi, secrets: Secrets): Promise<void> {
+  for (const [name, parts] of Object.entries(secrets)) {
+    const data = Object.fromEntries(
+      Object.entries(parts).map(([part, bytes]) => [part, Buffer.from(bytes).toString('base64')]),
+    );
+    await api.apply(secretKind, { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: 'shop', name }, data });
+  }
+}
+
+describe('members that want a certificate', () => {
+  let directory: TemporaryDirectory;
+  let cluster: ClusterProcesses;
+  const pool = new MemberPool(5_000);
+
+  beforeAll(async () => {
+    directory = await temporaryDirectory();
+    const [certFile, keyFile] = [join(directory.path, 'cert.pem'), join(directory.path, 'key.pem')];
+    writeFileSync(certFile, cert);
+    writeFileSync(keyFile, key);
+    const flags = [
+      '--tls-certificate',
+      certFile,
+      '--tls-key',
+      keyFile,
+      '--tls-client-authority',
+      certFile,
+      '--tls-authority',
+      certFile,
+    ];
+    cluster = await startCluster(directory.path, 1, { flags, client: { tls: { ca: cert, cert, key } } });
+  }, 200_000);
+
+  afterAll(async () => {
+    pool.close();
+    await cluster.stop();
+    await directory.remove();
+  });
+
+  const ask = async (tls: MemberTls | null): ReturnType<typeof askMembers> => {
+    const targets = cluster.nodes.map(
+      ({ name, address }) => [name, { podUid: name, address, serverName: 'localhost', tls }] as const,
+    );
+    return askMembers(pool, 'shop/store', new Map(targets), limits);
+  };
+
+  it('answer the operator that shows the one of the Secret, and nobody else', async () => {
+    const source = new MemberTlsSource(await apiWith({ server, own }), new ManualClock());
+    const [node] = cluster.nodes;
+    const shown = await source.of(clusterWith({ tls: { client: both } }), limits);
+    expect((await ask(shown)).get(node?.name ?? '')).toMatchObject({ kind: 'member', role: 'leader' });
+    const without = await source.of(clusterWith({ tls: { client: { secretName: 'server' } } }), limits);
+    for (const tls of [without, null]) {
+      expect((await ask(tls)).get(node?.name ?? '')).toMatchObject({ kind: 'unreachable' });
+    }
+    expect((await ask(shown)).get(node?.name ?? '')).toMatchObject({ kind: 'member' });
+  });
+});
+
+describe('the certificates of a cluster', () => {
+  it('are none where members speak no TLS', async () => {
+    expect(await new MemberTlsSource(await apiWith({}), new ManualClock()).of(clusterWith(), limits)).toBeNull();
+  });
+
+  it('are read again after a minute, and are others then', async () => {
+    const clock = new ManualClock();
+    const api = await apiWith({ server, own });
+    const source = new MemberTlsSource(api, clock);
+    const first = await source.of(clusterWith({ tls: { client: both } }), limits);
+    await put(api, { own: { ...own, 'tls.key': Buffer.from('another') } });
+    clock.advance(59_999);
+    expect(await source.of(clusterWith({ tls: { client: both } }), limits)).toBe(first);
+    clock.advance(1);
+    const next = await source.of(clusterWith({ tls: { client: both } }), limits);
+    expect(next?.version).not.toBe(first?.version);
+    expect(Buffer.from(next?.tls.key ?? []).toString()).toBe('another');
+  });
+
+  it('that lack a part are told by the name of the Secret and of the part', async () => {
+    const api = await apiWith({ server: { 'tls.crt': cert }, own });
+    const found = new MemberTlsSource(api, new ManualClock()).of(clusterWith({ tls: { client: both } }), limits);
+    await expect(found).rejects.toThrow(/Secret .*\/server has no ca\.crt/);
+  });
+});

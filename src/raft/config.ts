@@ -55,6 +55,12 @@ export interface RaftConfig {
    * votes of others alone, crash, and win the same term again with another log. Default true; false behaves as etcd-raft.
    */
   readonly voteRequestsAfterAppend?: boolean;
+  /**
+   * Who refuses a vote tells the last entry that it knows to be committed, and a candidate that has this entry takes it for committed too.
+   * Without this a member that does not know of a removal it has the entry of may need the vote of the removed one for ever. Changes
+   * nothing about who votes for whom. Default true; false behaves as etcd-raft.
+   */
+  readonly commitInVoteRejections?: boolean;
 }
 
 /** The settings with their defaults. */
@@ -88,6 +94,7 @@ export function resolveConfig(config: RaftConfig): ResolvedConfig {
     disableConfChangeValidation: false,
     stepDownOnRemoval: true,
     voteRequestsAfterAppend: true,
+    commitInVoteRejections: true,
     ...config,
     maxSizePerMsg,
     maxCommittedSizePerReady: config.maxCommittedSizePerReady ?? maxSizePerMsg,

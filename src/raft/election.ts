@@ -80,11 +80,15 @@ function voteResponseType(type: MessageType): MessageType {
   return type === MessageType.MsgPreVote ? MessageType.MsgPreVoteResp : MessageType.MsgVoteResp;
 }
 
-/** Refuses a vote, telling the candidate our term. */
+/** Refuses a vote, telling the candidate our term and what we know to be committed. */
 export function rejectVote(raft: Raft, request: Message): void {
   const response = newMessage(voteResponseType(request.type), request.from);
   response.term = raft.term;
   response.reject = true;
+  if (raft.config.commitInVoteRejections) {
+    response.commit = raft.log.committed;
+    response.logTerm = raft.log.termOrZero(response.commit);
+  }
   raft.send(response);
 }
 
@@ -139,7 +143,18 @@ export function stepCandidate(raft: Raft, message: Message): StepResult {
   }
 }
 
+/**
+ * Takes for committed what whoever refused a vote knows to be: the logs are equal up to an entry that both have. True when this election is over,
+ * as a configuration change among it is to be applied first.
+ */
+function learnCommit(raft: Raft, { reject, commit, logTerm }: Message): boolean {
+  if (!reject || !raft.log.maybeCommit(commit, logTerm) || !hasUnappliedConfChanges(raft)) return false;
+  raft.becomeFollower(raft.term, NONE);
+  return true;
+}
+
 function handleVoteResponse(raft: Raft, response: Message): void {
+  if (learnCommit(raft, response)) return;
   raft.tracker.recordVote(response.from, !response.reject);
   const result = raft.tracker.tallyVotes();
   if (result === VoteResult.Lost) {

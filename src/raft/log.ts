@@ -248,7 +248,7 @@ export class RaftLog {
   }
 
   /**
-   * Commits up to `index` if the entry there is of `term`, the leader's own: entries of older terms are committed only
+   * Commits up to `index` if the entry there is of `term`. A leader gives its own: entries of older terms are committed only
    * along with one of it (Raft paper, section 5.4.2). Whether the commit index moved.
    */
   maybeCommit(index: number, term: number): boolean {

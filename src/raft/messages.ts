@@ -128,7 +128,10 @@ export interface Message {
   readonly from: number;
   /** Term of the sender; 0 for local messages, and for proposals and read requests that are passed on. */
   readonly term: number;
-  /** MsgApp: term at `index`. MsgVote, MsgPreVote: term of the last entry. Rejecting MsgAppResp: term at `rejectHint`. */
+  /**
+   * MsgApp: term at `index`. MsgVote, MsgPreVote: term of the last entry. Rejecting MsgAppResp: term at `rejectHint`. A refused
+   * vote: term at `commit`.
+   */
   readonly logTerm: number;
   /** MsgApp: index before the first entry. MsgAppResp: acknowledged, or rejected, index. MsgVote: last index. */
   readonly index: number;

@@ -189,6 +189,7 @@ export class InteractionEnv {
       disableConfChangeValidation: isTrue(value(command, 'disable-conf-change-validation')),
       stepDownOnRemoval: isTrue(value(command, 'step-down-on-removal')),
       voteRequestsAfterAppend: false,
+      commitInVoteRejections: false,
       readOnlyOption: value(command, 'read-only') === 'lease-based' ? 'lease-based' : 'safe',
       ...(maxCommitted === undefined ? {} : { maxCommittedSizePerReady: Number(maxCommitted) }),
     };

@@ -268,6 +268,34 @@ const promotedLearnerVotes: Scenario = {
   },
 };
 
+/** Who refuses a vote tells what is committed; so a member learns of a removal that only the removed one knows to be. */
+const orphanedConfiguration: Scenario = {
+  pitfall: 'a removal that only the removed member knows of',
+  run() {
+    const cluster = new Cluster(2, { preVote: true, checkQuorum: true });
+    const leader = cluster.elect(1);
+    const removed = cluster.member(2);
+    leader.node.proposeConfChange(confChange([remove(2)]));
+    cluster.collect(leader);
+    cluster.release(leader, leader.persistOne());
+    // The entry behind the removal is on the removed member's disk only, and so is that the removal is committed.
+    leader.diskStalled = true;
+    leader.applyStalled = true;
+    leader.node.propose(text('behind'));
+    cluster.settle();
+    expect(removed.storage.confState.voters).toEqual([1]);
+    leader.crashAndRestart();
+    leader.diskStalled = false;
+    leader.applyStalled = false;
+    expect(leader.storage.confState.voters).toEqual([1, 2]);
+    expect(leader.logTerms.length).toBeLessThan(removed.logTerms.length);
+    cluster.tickAll(40);
+    expect(leader.state).toBe(StateType.Leader);
+    expect(leader.storage.confState.voters).toEqual([1]);
+    return cluster;
+  },
+};
+
 export const memberships: readonly Scenario[] = [
   autoLeaveLost,
   autoLeaveRefused,
@@ -280,4 +308,5 @@ export const memberships: readonly Scenario[] = [
   removedLeaderStays,
   campaignBeforeApply,
   promotedLearnerVotes,
+  orphanedConfiguration,
 ];

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { ConfState } from '../raft/messages.ts';
 import { EMPTY_CONF_STATE } from '../raft/messages.ts';
 import { corruption } from '../storage/corruption.ts';
+import type { LogFields } from '../telemetry/logger.ts';
 import type { MemberInfo } from './member.ts';
 
 export interface Configuration {
@@ -124,4 +125,14 @@ function decode<T>(schema: z.ZodType<T>, bytes: Uint8Array, what: string): T {
   } catch (error) {
     throw corruption(what, error instanceof Error ? error.message : String(error));
   }
+}
+
+/** As a line of the log shows it. */
+export function configurationFields({ confState, members }: Configuration): LogFields {
+  return {
+    voters: confState.voters,
+    learners: confState.learners,
+    outgoing: confState.votersOutgoing,
+    members: members.map(({ id, name }) => `${name}=${id}`),
+  };
 }

@@ -11,6 +11,9 @@ import type { Configuration } from './configuration.ts';
 import { memberIds } from './configuration.ts';
 import type { Introduction } from './member.ts';
 
+/** Election timeouts without a leader after which a member asks whether it still is one. */
+export const REMOVAL_TIMEOUTS = 5;
+
 export interface RemovalWatchParts {
   readonly clock: Clock;
   readonly intervalMillis: number;

@@ -8,8 +8,9 @@
 import { StoreError } from '../domain/errors.ts';
 import type { Message } from '../raft/messages.ts';
 import type { Configuration } from './configuration.ts';
-import { decodeSnapshotFacts, encodeSnapshotFacts, memberIds } from './configuration.ts';
+import { configurationFields, memberIds } from './configuration.ts';
 import { Founding } from './founding.ts';
+import { GENESIS_TERM, genesisSnapshot } from './genesis.ts';
 import { handOver } from './hand-over.ts';
 import { LeaderHunt } from './leader-hunt.ts';
 import { Leadership } from './leadership.ts';
@@ -17,17 +18,18 @@ import { LogCompactor } from './log-compactor.ts';
 import { meet } from './meeting.ts';
 import { Introductions } from './introductions.ts';
 import type { Introduction, MemberInfo } from './member.ts';
+import { closeMember } from './member-closing.ts';
 import type { MemberParts } from './member-parts.ts';
 import { PeerAddresses } from './peer-addresses.ts';
 import { RaftAdmin } from './raft-admin.ts';
 import type { DriverHost } from './driver-ports.ts';
 import { RaftDriver } from './raft-driver.ts';
-import { RemovalWatch } from './removal-watch.ts';
+import { REMOVAL_TIMEOUTS, RemovalWatch } from './removal-watch.ts';
 import type { ReplicatedNode } from './replicated-node.ts';
 import { ReplicatedStore } from './replicated-store.ts';
 import { SelfDescription } from './self-description.ts';
 import { SnapshotReception } from './snapshot-reception.ts';
-import { snapshotSource } from './snapshot-source.ts';
+import { dispatchSnapshot } from './snapshot-dispatch.ts';
 import type { SnapshotReceiver, Transport, TransportHandler } from './transport.ts';
 
 export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHandler {
@@ -109,7 +111,6 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
         id: parts.id,
         waits: parts.beginning.kind === 'wait',
         clusterId: () => this.#clusterId,
-        // The first leader of any cluster has a term above that of its founding.
         approached: () => driver.leaderId !== 0 || driver.term > GENESIS_TERM,
         found: (clusterId) => this.#found(clusterId, [parts.self]),
       }),
@@ -169,37 +170,17 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   sendSnapshot(message: Message): void {
-    const { transport, state, settings, observer, logger } = this.#parts;
-    if (transport === null || message.snapshot === null) return;
-    const { nextPosition } = decodeSnapshotFacts(message.snapshot.data);
-    const source = snapshotSource(state, nextPosition, settings.snapshotChunkBytes);
-    transport.sendSnapshot(message, source, this.#stopping.signal).then(
-      () => {
-        observer.snapshotTransferred('sent', 'completed', nextPosition);
-        this.#driver.reportSnapshot(message.to, 'finished');
-      },
-      (error: unknown) => {
-        if (this.#stopping.signal.aborted) return;
-        observer.snapshotTransferred('sent', 'failed', nextPosition);
-        const reason = error instanceof Error ? error.message : String(error);
-        logger.warn('a snapshot could not be sent; it will be tried again', { to: message.to, reason });
-        this.#driver.reportSnapshot(message.to, 'failed');
-      },
-    );
+    dispatchSnapshot(this.#parts, this.#driver, message, this.#stopping.signal);
   }
 
-  configured({ clusterId, confState, members }: Configuration): void {
+  configured(configuration: Configuration): void {
+    const { clusterId, confState, members } = configuration;
     this.#clusterId = clusterId;
     this.#addresses.configured(members);
     const isMember = memberIds(confState).has(this.#parts.id);
     if (this.#wasMember && !isMember) this.#noteRemoval();
     this.#wasMember ||= isMember;
-    this.#parts.logger.info('configuration changed', {
-      voters: confState.voters,
-      learners: confState.learners,
-      outgoing: confState.votersOutgoing,
-      members: members.map(({ id, name }) => `${name}=${id}`),
-    });
+    this.#parts.logger.info('configuration changed', configurationFields(configuration));
     this.#leadership.changed();
   }
 
@@ -290,17 +271,14 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
 
   /** Makes the first configuration. Only one member of a cluster ever does. */
   async #found(clusterId: string, members: readonly MemberInfo[]): Promise<void> {
-    const voters = members.map(({ id }) => id).sort((a, b) => a - b);
-    const confState = { voters, learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
-    const byId = members.toSorted((a, b) => a.id - b.id);
     const { nextPosition } = this.#parts.state.tail();
-    const data = encodeSnapshotFacts({ clusterId, members: byId, nextPosition });
-    this.#driver.found({ index: 1, term: GENESIS_TERM, confState, data });
+    this.#driver.found(genesisSnapshot(clusterId, members, nextPosition));
     await this.#leadership.until(
       () => (this.#driver.configuration.clusterId === null ? null : true),
       this.#stopping.signal,
     );
-    this.#parts.logger.info('cluster founded', { clusterId, members: byId.map(({ name }) => name) });
+    const names = members.toSorted((a, b) => a.id - b.id).map(({ name }) => name);
+    this.#parts.logger.info('cluster founded', { clusterId, members: names });
   }
 
   #noteRemoval(): void {
@@ -310,32 +288,12 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   async #shutDown(failed: boolean): Promise<void> {
-    const { transport, state, log, release } = this.#parts;
-    const errors: unknown[] = [];
-    // Whatever fails, the rest is still given back.
-    const attempt = (step: () => Promise<void> | undefined): Promise<void> =>
-      Promise.resolve(step()).catch((error: unknown) => {
-        errors.push(error);
-      });
     this.#stopping.abort(notServing());
     this.#hunt.stop();
-    await this.#driver.stop(notServing());
-    if (transport !== null) await attempt(() => transport.stop());
-    await this.#compactor.stop();
-    this.#driver.applier.fail(notServing());
-    // A restart then has nothing to replay.
-    if (!failed) await attempt(() => this.#compactor.compact());
-    await attempt(() => log.close());
-    await attempt(() => state.close());
-    await attempt(release);
-    if (errors.length > 0) throw errors[0];
+    const own = { driver: this.#driver, compactor: this.#compactor };
+    await closeMember({ ...this.#parts, ...own, reason: notServing(), failed });
   }
 }
-
-/** Of the snapshot that begins a cluster. */
-const GENESIS_TERM = 1;
-/** Election timeouts without a leader after which a member asks whether it still is one. */
-const REMOVAL_TIMEOUTS = 5;
 
 function notServing(): StoreError {
   return new StoreError('NOT_SERVING', 'the store is closed', { reason: 'closed' });

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import { NATS } from '../bench/peers/nats.ts';
 import { apiServerPrograms, COREDNS, HELM, KUBERNETES } from '../support/kubernetes/binaries.ts';
 import { cacheDirectory, moduleDirectory, programDirectory } from '../support/kubernetes/go-programs.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -11,6 +12,7 @@ describe('the Go modules', () => {
     { module: KUBERNETES, names: 'k8s.io/kubernetes' },
     { module: HELM, names: 'helm.sh/helm/v4' },
     { module: COREDNS, names: 'github.com/coredns/coredns' },
+    { module: NATS, names: 'github.com/nats-io/nats-server/v2' },
   ])('of $module.name name the pinned version', ({ module, names }) => {
     const text = readFileSync(join(moduleDirectory(module), 'go.mod'), 'utf8');
     const [, version] = new RegExp(`^(?:require)?\\s*${names.replaceAll('.', '\\.')} v(\\S+)`, 'm').exec(text) ?? [];

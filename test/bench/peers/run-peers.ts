@@ -15,6 +15,7 @@ import { startMembers } from '../three-members.ts';
 import { startEtcd } from './etcd.ts';
 import { loadEtcd } from './h2load.ts';
 import { measureSession } from './our-batches.ts';
+import { measurePublishes, startNats } from './nats.ts';
 import { measurePostgres } from './postgres.ts';
 import { etcdPut, ourAppend } from './prepared-requests.ts';
 import { measureCalls } from './raw-http2.ts';
@@ -118,9 +119,28 @@ async function compare(): Promise<void> {
       perSecond: { ours: rate, etcd: puts, ratio: ratio(rate, puts) },
     });
   }
+  await compareWithNats(ours);
   await compareWithPostgres(ours);
   const check = median(checks);
   print({ check: 'etcd by h2load against etcd by our generator', h2load: check, own: puts, ratio: ratio(check, puts) });
+}
+
+async function compareWithNats(ours: readonly Round[]): Promise<void> {
+  const nats = await startNats(mkdtempSync(join(directory, 'nats-')));
+  try {
+    await measurePublishes(nats.address, { inFlight: 64, millis: FIRST_WARM_UP_MILLIS, warmUpMillis: 0 });
+    for (const [index, inFlight] of IN_FLIGHT.entries()) {
+      const load = { inFlight, millis, warmUpMillis: WARM_UP_MILLIS };
+      const { perSecond: rate, meanMillis: mean } = await measurePublishes(nats.address, load);
+      const own = middle(ours, index);
+      const perSecond = { ours: own.perSecond, nats: rate, ratio: ratio(own.perSecond, rate) };
+      const meanMillis = { ours: own.meanMillis, nats: mean, ratio: ratio(mean, own.meanMillis) };
+      const what = 'unary append against publish to a stream of three replicas, every message synced';
+      print({ peer: nats.version, what, inFlight, perSecond, meanMillis });
+    }
+  } finally {
+    await nats.end();
+  }
 }
 
 async function compareWithPostgres(ours: readonly Round[]): Promise<void> {

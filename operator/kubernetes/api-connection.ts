@@ -76,6 +76,8 @@ export class ApiConnection {
   request(request: ApiRequest, { signal, deadlineMillis }: RequestLimits): Promise<unknown> {
     const what = describe(request);
     const expired = (): Error => new ApiError('DEADLINE', `${what}: no answer within ${deadlineMillis} ms`);
+    // A fast server could answer before the timer that is due at once.
+    if (deadlineMillis <= 0) return Promise.reject(expired());
     return withDeadline(this.#clock, deadlineMillis, signal, expired, async (ended) => {
       const response = await this.#send(request, ended);
       const text = await this.#reading(what, ended, () => response.body.text());

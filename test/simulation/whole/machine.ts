@@ -22,7 +22,7 @@ export class WholeMachine {
   readonly random: SeededRandom;
   readonly disk = new Disk();
   readonly state = new StateDisk();
-  readonly beginning: Beginning;
+  readonly #firstBeginning: Beginning;
   /** Its clock: how fast it runs, and how far it is off. */
   readonly speed: number;
   readonly skewMicros: number;
@@ -39,9 +39,16 @@ export class WholeMachine {
     this.number = number;
     this.world = world;
     this.random = random;
-    this.beginning = beginning;
+    this.#firstBeginning = beginning;
     this.speed = random.between(980, 1020) / 1000;
     this.skewMicros = random.between(0, world.profile.skewMicros);
+  }
+
+  /** How its node begins. With an empty disk in place of that of the first member, whoever looks after it lets it join the others. */
+  get beginning(): Beginning {
+    if (this.#firstBeginning.kind !== 'alone' || this.#generation === 0) return this.#firstBeginning;
+    const others = [...this.world.machines.keys()].filter((number) => number !== this.number);
+    return { kind: 'join', addresses: others.map(addressOf) };
   }
 
   get name(): string {

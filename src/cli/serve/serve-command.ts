@@ -15,6 +15,7 @@ import { EXIT } from '../exit-code.ts';
 import { CommandFailure } from '../failure.ts';
 import { write } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
+import { collectByHeapSize } from './collect-by-heap-size.ts';
 import { endOnUnhandledErrors, endProcess, runUntilSignal } from './lifecycle.ts';
 
 type ServeFlags = Partial<Record<SettingKey, string | true>> & {
@@ -56,6 +57,7 @@ async function serve(flags: ServeFlags, terminal: Terminal): Promise<void> {
   }
   const logger = createLogger(settings, terminal);
   endOnUnhandledErrors(logger);
+  collectByHeapSize();
   // Loads RocksDB, which no other command should have to wait for.
   const { startServer } = await import('./start-server.ts');
   const server = await startServer(settings, {

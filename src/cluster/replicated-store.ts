@@ -8,23 +8,14 @@
  */
 import type { DecisionFacts, DecisionNeed } from '../domain/append.ts';
 import { StoreError } from '../domain/errors.ts';
-import type { Query } from '../domain/query.ts';
 import { assert } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import { withAnySignal, withDeadline } from '../lib/deadline.ts';
 import type { EventState } from '../storage/event-state/event-state.ts';
 import type { EncodedGroup } from '../storage/group.ts';
 import type { RaftLog } from '../storage/raft-log/raft-log.ts';
-import type {
-  AppliedListener,
-  CommitOutcome,
-  DecisionGrant,
-  ReadDirection,
-  Store,
-  StoreTail,
-  StreamSummary,
-} from '../storage/store.ts';
-import type { StoredAppend } from '../storage/stored-append.ts';
+import { StateReads } from '../storage/state-reads.ts';
+import type { AppliedListener, CommitOutcome, DecisionGrant, Store, StoreTail } from '../storage/store.ts';
 import type { Leadership } from './leadership.ts';
 import { notLeader } from './not-leader.ts';
 import type { RaftDriver } from './raft-driver.ts';
@@ -43,11 +34,10 @@ export interface ReplicatedStoreParts {
   readonly shutDown: (failed: boolean) => Promise<void>;
 }
 
-export class ReplicatedStore implements Store {
+export class ReplicatedStore extends StateReads implements Store {
   readonly failed: Promise<never>;
   readonly #parts: ReplicatedStoreParts;
   readonly #driver: RaftDriver;
-  readonly #state: EventState;
   #rejectFailed!: (error: unknown) => void;
   #failure: StoreError | null = null;
   #closing: Promise<void> | null = null;
@@ -61,9 +51,9 @@ export class ReplicatedStore implements Store {
   #broken = false;
 
   constructor(parts: ReplicatedStoreParts) {
+    super(parts.state);
     this.#parts = parts;
     this.#driver = parts.driver;
-    this.#state = parts.state;
     this.failed = new Promise((_, reject) => {
       this.#rejectFailed = reject;
     });
@@ -84,7 +74,7 @@ export class ReplicatedStore implements Store {
     this.#assertServing();
     if (!hint.self) throw notLeader(hint);
     const { term } = this.#driver;
-    if (this.#epoch !== term) this.#tail = this.#state.tail();
+    if (this.#epoch !== term) this.#tail = this.state.tail();
     else if (this.#broken) this.#tail = await this.#tailInDoubt(signal);
     this.#epoch = term;
     this.#broken = false;
@@ -155,42 +145,14 @@ export class ReplicatedStore implements Store {
 
   async loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {
     this.#assertServing();
-    return this.#state.loadForDecision(need);
-  }
-
-  stream(streamId: string): Promise<StreamSummary | null> {
-    return this.#state.stream(streamId);
-  }
-
-  positionOf(streamId: string, revision: number): Promise<number | null> {
-    return this.#state.positionOf(streamId, revision);
-  }
-
-  readAll(from: number, direction: ReadDirection): AsyncIterable<readonly StoredAppend[]> {
-    return this.#state.readAll(from, direction);
-  }
-
-  readStream(streamId: string, from: number, direction: ReadDirection): AsyncIterable<readonly StoredAppend[]> {
-    return this.#state.readStream(streamId, from, direction);
-  }
-
-  readQuery(query: Query, from: number, direction: ReadDirection): AsyncIterable<readonly StoredAppend[]> {
-    return this.#state.readQuery(query, from, direction);
-  }
-
-  positionAtTime(micros: number): Promise<number> {
-    return this.#state.positionAtTime(micros);
-  }
-
-  listStreams(prefix: string, after: string | null, limit: number): Promise<readonly StreamSummary[]> {
-    return this.#state.listStreams(prefix, after, limit);
+    return this.state.loadForDecision(need);
   }
 
   async gauges(): Promise<ReadonlyMap<string, number>> {
     const { applier, term, leading, commitIndex } = this.#driver;
     const log = this.#parts.log.status();
     return new Map([
-      ...(await this.#state.gauges()),
+      ...(await this.state.gauges()),
       ['log_bytes', log.bytes],
       ['log_segments', log.segments],
       ['log_queued_bytes', log.queuedBytes],
@@ -242,7 +204,7 @@ export class ReplicatedStore implements Store {
   /** The end of the log after groups of this epoch were lost, or never taken: all that is in the log has to be applied first. */
   async #tailInDoubt(signal: AbortSignal): Promise<StoreTail> {
     await this.#driver.applier.waitForIndex(this.#driver.status().lastIndex, signal);
-    return this.#state.tail();
+    return this.state.tail();
   }
 
   /** Of a leader: how many entries the member that is furthest behind lacks. 0 elsewhere. */

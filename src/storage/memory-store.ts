@@ -4,19 +4,17 @@
  */
 import type { DecisionFacts, DecisionNeed } from '../domain/append.ts';
 import { StoreError } from '../domain/errors.ts';
-import type { Query } from '../domain/query.ts';
 import { assert } from '../lib/assert.ts';
 import { yieldToEventLoop } from '../lib/clock.ts';
 import { EventState } from './event-state/event-state.ts';
 import type { EncodedGroup } from './group.ts';
 import { MemoryKeyValue } from './key-value/memory-key-value.ts';
-import type { AppliedListener, CommitOutcome, DecisionGrant, ReadDirection, Store, StreamSummary } from './store.ts';
-import type { StoredAppend } from './stored-append.ts';
+import { StateReads } from './state-reads.ts';
+import type { AppliedListener, CommitOutcome, DecisionGrant, Store } from './store.ts';
 
 const ONLY_EPOCH = 1;
 
-export class MemoryStore implements Store {
-  readonly #state: EventState;
+export class MemoryStore extends StateReads implements Store {
   readonly #listeners = new Set<AppliedListener>();
   readonly #waiters = new Set<{ readonly end: number; readonly resolve: () => void }>();
   #commits: Promise<unknown> = Promise.resolve();
@@ -25,7 +23,7 @@ export class MemoryStore implements Store {
   readonly failed = new Promise<never>(() => undefined);
 
   private constructor(state: EventState) {
-    this.#state = state;
+    super(state);
   }
 
   /** An empty store. */
@@ -39,13 +37,13 @@ export class MemoryStore implements Store {
   }
 
   get appliedEnd(): number {
-    return this.#state.appliedEnd;
+    return this.state.appliedEnd;
   }
 
   /** Nobody else decides here, so the epoch never ends. */
   grant(): Promise<DecisionGrant> {
     if (this.#closed) return Promise.reject(closed());
-    return this.#commits.then(() => ({ ...this.#state.tail(), epoch: ONLY_EPOCH }));
+    return this.#commits.then(() => ({ ...this.state.tail(), epoch: ONLY_EPOCH }));
   }
 
   confirm(): Promise<CommitOutcome> {
@@ -53,7 +51,7 @@ export class MemoryStore implements Store {
   }
 
   loadForDecision(need: DecisionNeed): Promise<DecisionFacts> {
-    return this.#state.loadForDecision(need);
+    return this.state.loadForDecision(need);
   }
 
   commit(group: EncodedGroup, epoch: number): Promise<CommitOutcome> {
@@ -100,47 +98,19 @@ export class MemoryStore implements Store {
     return () => this.#listeners.delete(listener);
   }
 
-  stream(streamId: string): Promise<StreamSummary | null> {
-    return this.#state.stream(streamId);
-  }
-
-  positionOf(streamId: string, revision: number): Promise<number | null> {
-    return this.#state.positionOf(streamId, revision);
-  }
-
-  readAll(from: number, direction: ReadDirection): AsyncIterable<readonly StoredAppend[]> {
-    return this.#state.readAll(from, direction);
-  }
-
-  readStream(streamId: string, from: number, direction: ReadDirection): AsyncIterable<readonly StoredAppend[]> {
-    return this.#state.readStream(streamId, from, direction);
-  }
-
-  readQuery(query: Query, from: number, direction: ReadDirection): AsyncIterable<readonly StoredAppend[]> {
-    return this.#state.readQuery(query, from, direction);
-  }
-
-  positionAtTime(micros: number): Promise<number> {
-    return this.#state.positionAtTime(micros);
-  }
-
-  listStreams(prefix: string, after: string | null, limit: number): Promise<readonly StreamSummary[]> {
-    return this.#state.listStreams(prefix, after, limit);
-  }
-
   gauges(): Promise<ReadonlyMap<string, number>> {
-    return this.#state.gauges();
+    return this.state.gauges();
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     await this.#commits;
-    await this.#state.close();
+    await this.state.close();
   }
 
   async #apply(group: EncodedGroup): Promise<CommitOutcome> {
     assert(group.appends.length > 0, 'a group has at least one append');
-    await this.#state.apply([{ index: this.#state.appliedIndex + 1, term: 1, group }]);
+    await this.state.apply([{ index: this.state.appliedIndex + 1, term: 1, group }]);
     for (const listener of this.#listeners) listener(group.appends);
     for (const waiter of this.#waiters) {
       if (waiter.end > this.appliedEnd) continue;

@@ -43,8 +43,8 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     name: 'tail-kept-across-terms',
     mistake: 'a new term goes on where this member had stopped in its last one',
     file: 'src/cluster/replicated-store.ts',
-    find: 'if (this.#epoch !== term) this.#tail = this.#state.tail();',
-    replace: 'if (this.#epoch === 0) this.#tail = this.#state.tail();',
+    find: 'if (this.#epoch !== term) this.#tail = this.state.tail();',
+    replace: 'if (this.#epoch === 0) this.#tail = this.state.tail();',
     caughtBy: whole(100),
   },
   {

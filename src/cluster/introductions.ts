@@ -5,18 +5,25 @@
  * ever. Must not know how a configuration changes.
  */
 import { StoreError } from '../domain/errors.ts';
+import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import type { Configuration } from './configuration.ts';
 import { memberIds } from './configuration.ts';
 import type { Introduction, MemberInfo } from './member.ts';
 import type { Beginning } from './replicated-node.ts';
 import type { Transport } from './transport.ts';
 
+/** To say who one is takes no time: an address that is silent for so long has nobody. */
+const ANSWER_MILLIS = 5000;
 const NO_TRANSPORT = 'this server was started without a peer address, and cannot have other members';
 
 export interface IntroductionsParts {
   readonly self: MemberInfo;
   readonly beginning: Beginning;
   readonly transport: Transport | null;
+  readonly clock: Clock;
+  /** Where a member is, as far as is known. */
+  readonly addressOf: (id: number) => string | undefined;
   readonly member: { readonly leaderId: number; readonly configuration: Configuration };
   /** As far as this process knows; may be ahead of the configuration. */
   readonly clusterId: () => string | null;
@@ -43,10 +50,13 @@ export class Introductions {
 
   /** Asks whoever listens at a peer address. MEMBERSHIP_REFUSED when nobody answers, or the signal's reason. */
   async ask(address: string, signal: AbortSignal): Promise<Introduction> {
-    const { transport } = this.#parts;
+    const { transport, clock } = this.#parts;
     if (transport === null) throw new StoreError('MEMBERSHIP_REFUSED', NO_TRANSPORT, { reason: NO_TRANSPORT });
     try {
-      return await transport.introduce(address, this.own(), signal);
+      const expired = (): Error => new Error(`no answer within ${ANSWER_MILLIS} ms`);
+      return await withDeadline(clock, ANSWER_MILLIS, signal, expired, (own) =>
+        transport.introduce(address, this.own(), own),
+      );
     } catch (error) {
       signal.throwIfAborted();
       const reason = `nobody answers at ${address}: ${error instanceof Error ? error.message : String(error)}`;
@@ -54,18 +64,24 @@ export class Introductions {
     }
   }
 
-  /** Somebody asks to join: adds it, or passes it on to the leader. */
+  /** This member asks the leader to be described as it is. */
+  async tell(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#parts;
+    const expired = (): Error => new Error('the leader did not answer in time');
+    await withDeadline(clock, ANSWER_MILLIS, signal, expired, (own) => this.join(this.own(), own));
+  }
+
+  /** Somebody asks to join, or has moved: has it added or described, or passes it on to the leader. */
   async join(other: Introduction, signal: AbortSignal): Promise<void> {
-    const { self, transport, member, add } = this.#parts;
-    const { leaderId, configuration } = member;
-    const leader = configuration.members.find(({ id }) => id === leaderId && id !== self.id);
+    const { transport, member, add, addressOf } = this.#parts;
+    const leader = addressOf(member.leaderId);
     if (leader === undefined || transport === null || this.#passingOn.has(other.member.id)) {
       await add(other, signal);
       return;
     }
     this.#passingOn.add(other.member.id);
     try {
-      await transport.join(leader.peerAddress, other, signal);
+      await transport.join(leader, other, signal);
     } finally {
       this.#passingOn.delete(other.member.id);
     }

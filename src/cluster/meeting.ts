@@ -28,6 +28,8 @@ export interface MeetingParts {
 
 const ROUND_MILLIS = 500;
 const ANSWER_MILLIS = 2000;
+/** To be added takes a change of the configuration, and perhaps a way over another member. */
+const JOIN_MILLIS = 10_000;
 
 /** Goes on until this process belongs to a cluster, or the signal is aborted. Never rejects with anything expected. */
 export async function meet(parts: MeetingParts, signal: AbortSignal): Promise<void> {
@@ -89,7 +91,7 @@ async function meetFirstMembers(parts: MeetingParts, told: Set<string>, signal: 
 }
 
 async function askToJoin(
-  { transport, self, logger }: MeetingParts,
+  { transport, self, clock, logger }: MeetingParts,
   addresses: readonly string[],
   told: Set<string>,
   signal: AbortSignal,
@@ -97,7 +99,7 @@ async function askToJoin(
   for (const address of addresses) {
     if (self().clusterId !== null || signal.aborted) return;
     try {
-      await transport.join(address, self(), signal);
+      await withDeadline(clock, JOIN_MILLIS, signal, noAnswer, (own) => transport.join(address, self(), own));
       return;
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
@@ -113,14 +115,17 @@ async function introduction(
   address: string,
   signal: AbortSignal,
 ): Promise<Introduction | null> {
-  const expired = (): Error => new Error('no answer in time');
   try {
-    return await withDeadline(clock, ANSWER_MILLIS, signal, expired, (own) =>
+    return await withDeadline(clock, ANSWER_MILLIS, signal, noAnswer, (own) =>
       transport.introduce(address, self(), own),
     );
   } catch {
     return null;
   }
+}
+
+function noAnswer(): Error {
+  return new Error('no answer in time');
 }
 
 /** Says something once. */

@@ -1,6 +1,7 @@
 /**
  * Where other members are: those that the configuration tells of, and those who greeted or introduced themselves, who have to be answered
- * before a configuration tells where they are. Bounded. Must not know what is sent.
+ * before a configuration tells where they are, or tells it anew: a member may have moved. What was heard last holds. Bounded. Must not
+ * know what is sent.
  */
 import type { MemberInfo } from './member.ts';
 import type { Peer } from './transport.ts';
@@ -22,22 +23,36 @@ export class PeerAddresses {
 
   /** The members of the configuration are these, from now on. */
   configured(members: readonly MemberInfo[]): void {
+    const before = new Map(this.#members.map(({ id, peerAddress }) => [id, peerAddress]));
+    for (const { id, peerAddress } of members) if (before.get(id) !== peerAddress) this.#met.delete(id);
     this.#members = members;
     this.#tell();
+  }
+
+  /** Where this member was heard of last; undefined when it is not known. */
+  of(id: number): string | undefined {
+    return this.#known().get(id);
   }
 
   /** Somebody said where it is. */
   met(id: number, address: string): void {
     if (id === this.#self || address === '' || this.#met.get(id) === address) return;
+    // The oldest is last again when it moves.
+    this.#met.delete(id);
     if (this.#met.size >= MAX_MET) this.#met.delete([...this.#met.keys()][0] ?? 0);
     this.#met.set(id, address);
     this.#tell();
   }
 
   #tell(): void {
-    const addresses = new Map(this.#met);
+    this.#changed([...this.#known()].map(([id, address]) => ({ id, address })));
+  }
+
+  #known(): Map<number, string> {
+    const addresses = new Map<number, string>();
     for (const { id, peerAddress } of this.#members) if (peerAddress !== '') addresses.set(id, peerAddress);
+    for (const [id, address] of this.#met) addresses.set(id, address);
     addresses.delete(this.#self);
-    this.#changed([...addresses].map(([id, address]) => ({ id, address })));
+    return addresses;
   }
 }

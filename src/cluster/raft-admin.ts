@@ -10,16 +10,18 @@ import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import type { ConfChange, ConfChangeSingle } from '../raft/conf-change.ts';
 import { confChange, ConfChangeTransition, ConfChangeType } from '../raft/conf-change.ts';
-import { StateType } from '../raft/ready.ts';
 import { ProgressState } from '../raft/status.ts';
-import type { ClusterAdmin, ClusterStatus, LeaderHint, MemberStatus } from './cluster-admin.ts';
+import type { ClusterAdmin, ClusterStatus, LeaderHint } from './cluster-admin.ts';
+import { clusterStatus } from './cluster-status.ts';
 import type { Configuration } from './configuration.ts';
 import { encodeMembers, memberIds } from './configuration.ts';
 import type { Founding } from './founding.ts';
 import type { Leadership } from './leadership.ts';
 import type { Introduction, MemberInfo } from './member.ts';
 import { notLeader } from './not-leader.ts';
+import { majorityAnswers } from './quorum-guard.ts';
 import type { RaftDriver } from './raft-driver.ts';
+import { isDescribedAs } from './self-description.ts';
 import { watchStatus } from './watch-status.ts';
 
 /** How far a learner may be behind, in entries, to be promoted. */
@@ -57,37 +59,7 @@ export class RaftAdmin implements ClusterAdmin {
   }
 
   status(): ClusterStatus {
-    const driver = this.#driver;
-    const { clusterId, confState, members } = driver.configuration;
-    const status = driver.status();
-    const progress = new Map(status.progress.map((one) => [one.id, one]));
-    const voting = new Set([...confState.voters, ...confState.votersOutgoing]);
-    const shown = members.map((member): MemberStatus => {
-      const seen = progress.get(member.id);
-      const self = member.id === driver.id;
-      const role = member.id === driver.leaderId ? 'leader' : voting.has(member.id) ? 'voter' : 'learner';
-      return {
-        ...member,
-        role,
-        outgoing: confState.votersOutgoing.includes(member.id) && !confState.voters.includes(member.id),
-        active: seen === undefined ? null : self || seen.recentActive,
-        matchIndex: seen?.match ?? (self ? status.lastIndex : null),
-        snapshotting: seen === undefined ? null : seen.state === ProgressState.Snapshot,
-      };
-    });
-    return {
-      clusterId,
-      memberId: driver.id,
-      role: this.#role(),
-      term: driver.term,
-      leaderId: driver.leaderId === 0 ? null : driver.leaderId,
-      lastIndex: status.lastIndex,
-      commitIndex: driver.commitIndex,
-      appliedIndex: driver.applier.appliedIndex,
-      appliedEnd: driver.applier.appliedEnd,
-      joint: confState.votersOutgoing.length > 0,
-      members: shown.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id)),
-    };
+    return clusterStatus(this.#driver, this.#parts.removed());
   }
 
   found(clusterId: string, memberId: number, signal: AbortSignal): Promise<void> {
@@ -113,10 +85,10 @@ export class RaftAdmin implements ClusterAdmin {
   async addIntroduced({ member, clusterId }: Introduction, signal: AbortSignal): Promise<MemberInfo> {
     this.#assertLeading();
     const { configuration } = this.#driver;
-    if (memberIds(configuration.confState).has(member.id)) return member;
     if (clusterId !== null && clusterId !== configuration.clusterId) {
       throw refused(`${member.name} at ${member.peerAddress} belongs to another cluster, ${clusterId}`);
     }
+    if (memberIds(configuration.confState).has(member.id)) return this.#describe(member, signal);
     if (clusterId !== null)
       throw refused(`${member.name} was a member before; a member never comes back with its old disk`);
     const namesake = configuration.members.find(({ name }) => name === member.name);
@@ -132,6 +104,14 @@ export class RaftAdmin implements ClusterAdmin {
     return member;
   }
 
+  /** A member may have moved since it was described. */
+  async #describe(member: MemberInfo, signal: AbortSignal): Promise<MemberInfo> {
+    const described = ({ members }: Configuration): boolean => members.some((known) => isDescribedAs(known, member));
+    if (described(this.#driver.configuration)) return member;
+    await this.#change([{ type: ConfChangeType.UpdateNode, nodeId: member.id }], [member], described, signal);
+    return member;
+  }
+
   async promote(memberId: number, signal: AbortSignal): Promise<void> {
     this.#assertLeading();
     const { confState } = this.#configurationWith(memberId);
@@ -142,11 +122,15 @@ export class RaftAdmin implements ClusterAdmin {
   }
 
   async remove(memberId: number, signal: AbortSignal): Promise<void> {
-    this.#assertLeading();
-    const { confState } = this.#configurationWith(memberId);
-    if (confState.voters.length === 1 && confState.voters[0] === memberId) {
-      throw refused('it is the only voter: without it there is no cluster');
-    }
+    const votersAfter = (): readonly number[] => {
+      this.#assertLeading();
+      const { voters } = this.#configurationWith(memberId).confState;
+      if (voters.length === 1 && voters[0] === memberId) {
+        throw refused('it is the only voter: without it there is no cluster');
+      }
+      return voters.includes(memberId) ? voters.filter((id) => id !== memberId) : [];
+    };
+    await majorityAnswers(this.#driver, this.#parts.clock, votersAfter, signal);
     const gone = (configuration: Configuration): boolean => !memberIds(configuration.confState).has(memberId);
     await this.#change([{ type: ConfChangeType.RemoveNode, nodeId: memberId }], [], gone, signal);
   }
@@ -157,6 +141,7 @@ export class RaftAdmin implements ClusterAdmin {
     if (!memberIds(before).has(oldId) && before.voters.includes(newId)) return this.#settled(signal);
     if (!this.#configurationWith(oldId).confState.voters.includes(oldId)) throw refused(`member ${oldId} is no voter`);
     if (!before.learners.includes(newId)) throw refused(`member ${newId} is no learner`);
+    // Whoever has caught up answers: as many voters do after as before.
     this.#assertCaughtUp(newId);
     const replaced = ({ confState }: Configuration): boolean => {
       return confState.voters.includes(newId) && !memberIds(confState).has(oldId);
@@ -194,15 +179,6 @@ export class RaftAdmin implements ClusterAdmin {
     return watchStatus(this, this.#leadership, this.#parts.clock, signal);
   }
 
-  #role(): ClusterStatus['role'] {
-    const { confState } = this.#driver.configuration;
-    if (this.#parts.removed()) return 'removed';
-    if (this.#driver.leading) return 'leader';
-    if (!memberIds(confState).has(this.#driver.id)) return 'waiting';
-    if (confState.learners.includes(this.#driver.id)) return 'learner';
-    return this.#driver.role === StateType.Follower ? 'follower' : 'candidate';
-  }
-
   #assertLeading(): void {
     const { hint } = this.#leadership;
     if (!hint.self) throw notLeader(hint);
@@ -218,7 +194,7 @@ export class RaftAdmin implements ClusterAdmin {
     const { progress, lastIndex } = this.#driver.status();
     const seen = progress.find(({ id }) => id === memberId);
     const behind = lastIndex - (seen?.match ?? 0);
-    if (seen?.recentActive !== true) throw refused(`member ${memberId} does not answer`);
+    if (seen === undefined || !this.#driver.answers(memberId)) throw refused(`member ${memberId} does not answer`);
     if (behind <= CAUGHT_UP_ENTRIES && seen.state === ProgressState.Replicate) return;
     throw refused(`member ${memberId} has not caught up: it is ${behind} entries behind`);
   }

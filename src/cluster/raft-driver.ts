@@ -17,6 +17,7 @@ import type { CommitOutcome } from '../storage/store.ts';
 import type { Configuration } from './configuration.ts';
 import type { DriverHost, DriverParts } from './driver-ports.ts';
 import { IdleLog } from './idle-log.ts';
+import { LastHeard } from './last-heard.ts';
 import { Office } from './office.ts';
 import { Proposals } from './proposals.ts';
 import { ReadRounds } from './read-rounds.ts';
@@ -41,6 +42,7 @@ export class RaftDriver {
   readonly #idleLog: IdleLog;
   readonly #duties: TickDuties;
   readonly #ticks: TickTimer;
+  readonly #heard: LastHeard;
   /** Campaign when the snapshot that begins the cluster is installed. */
   #founding = false;
 
@@ -49,6 +51,7 @@ export class RaftDriver {
     const { proposals } = this;
     this.#parts = parts;
     this.#host = host;
+    this.#heard = new LastHeard(clock, this.electionMillis);
     this.#loop = new ReadyLoop(parts, {
       act: (ready) => {
         this.#work.act(ready);
@@ -189,6 +192,7 @@ export class RaftDriver {
   receive(message: Message): void {
     // Somebody else was at this address, or this member's disk was another's.
     if (message.to !== this.id || message.from === this.id) return;
+    this.#heard.note(message);
     this.#loop.input((node) => {
       node.step(message);
     });
@@ -264,12 +268,20 @@ export class RaftDriver {
     });
   }
 
+  /** Whether this leader has heard of the member within an election timeout; of itself always. False when it does not lead. */
+  answers(id: number): boolean {
+    if (!this.leading) return false;
+    if (id === this.id) return true;
+    const seen = this.status().progress.find((peer) => peer.id === id);
+    return seen !== undefined && (seen.recentActive || this.#heard.recently(id));
+  }
+
   /** The voter that could take over best, or null. */
   successor(): number | null {
     const { progress } = this.status();
     const voters = this.configuration.confState.voters;
     const best = progress
-      .filter((peer) => peer.id !== this.id && voters.includes(peer.id) && peer.recentActive)
+      .filter((peer) => peer.id !== this.id && voters.includes(peer.id) && this.answers(peer.id))
       .sort((a, b) => b.match - a.match)[0];
     return best?.id ?? null;
   }

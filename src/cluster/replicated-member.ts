@@ -25,6 +25,7 @@ import { RaftAdmin } from './raft-admin.ts';
 import type { DriverHost } from './driver-ports.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { REMOVAL_TIMEOUTS, RemovalWatch } from './removal-watch.ts';
+import { addressesOf } from './replicated-node.ts';
 import type { ReplicatedNode } from './replicated-node.ts';
 import { ReplicatedStore } from './replicated-store.ts';
 import { SelfDescription } from './self-description.ts';
@@ -50,6 +51,9 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   #clusterId: string | null;
   #wasMember: boolean;
   #isRemoved = false;
+  readonly #met = ({ id, peerAddress }: MemberInfo): void => {
+    this.#addresses.met(id, peerAddress);
+  };
   #toldLeader = 0;
   #toldTerm = 0;
   #resolveRemoved!: () => void;
@@ -62,21 +66,25 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     this.removed = new Promise((resolve) => {
       this.#resolveRemoved = resolve;
     });
-    this.#removalWatch = this.#watchForRemoval();
     this.#addresses = new PeerAddresses(parts.id, (peers) => {
       parts.transport?.setPeers(peers);
     });
     this.#driver = new RaftDriver(parts, this);
     const driver = this.#driver;
-    this.#description = new SelfDescription(parts.self, driver);
     this.#introductions = new Introductions({
-      self: parts.self,
-      beginning: parts.beginning,
-      transport: parts.transport,
+      ...parts,
       member: driver,
+      addressOf: (id) => this.#addresses.of(id),
       clusterId: () => this.#clusterId,
       add: (other, signal) => this.admin.addIntroduced(other, signal),
     });
+    this.#description = new SelfDescription({
+      ...parts,
+      member: driver,
+      ask: (signal) => this.#introductions.tell(signal),
+      signal: this.#stopping.signal,
+    });
+    this.#removalWatch = this.#watchForRemoval();
     this.#leadership = new Leadership(driver, clock);
     this.#hunt = new LeaderHunt(driver, clock);
     this.#compactor = new LogCompactor({
@@ -119,14 +127,15 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   #watchForRemoval(): RemovalWatch {
-    const { id, settings, clock } = this.#parts;
+    const { settings, beginning } = this.#parts;
     return new RemovalWatch({
-      clock,
+      ...this.#parts,
       intervalMillis: REMOVAL_TIMEOUTS * settings.electionTicks * settings.tickMillis,
-      id,
       leaderKnown: () => this.#driver.leaderId !== 0 || this.#isRemoved,
       configuration: () => this.#driver.configuration,
+      addresses: addressesOf(beginning),
       introduce: (address, signal) => this.#introductions.ask(address, signal),
+      met: this.#met,
       removed: () => {
         this.#noteRemoval();
       },
@@ -150,6 +159,8 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     if (voters.length === 1 && voters[0] === self.id) await this.#leadership.known(this.#stopping.signal);
     if (transport === null) return;
     if (this.#clusterId === null) void this.#meet(transport);
+    else if (!this.#wasMember)
+      this.#parts.logger.warn('not a member as of the last start: it was removed, or being added');
     this.#removalWatch.start();
   }
 
@@ -187,6 +198,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   changed(): void {
     const { term, leaderId, leading } = this.#driver;
     this.#leadership.changed();
+    this.#description.look();
     // A member that looks for a leader in vain changes its role again and again, and says so once.
     if (leaderId === this.#toldLeader && (term === this.#toldTerm || leaderId === 0)) return;
     this.#toldLeader = leaderId;
@@ -238,8 +250,10 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
   }
 
   introduce(other: Introduction): Introduction {
+    const { members } = this.#driver.configuration;
+    const known = other.clusterId === this.#clusterId && members.some(({ id }) => id === other.member.id);
     // Whoever asks for a cluster may be the one that is going to make it, and then sends to this member first.
-    if (this.#clusterId === null) this.#addresses.met(other.member.id, other.member.peerAddress);
+    if (this.#clusterId === null || known) this.#met(other.member);
     return this.#introductions.own();
   }
 
@@ -257,9 +271,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
           clock,
           logger,
           self: () => this.#introductions.own(),
-          met: ({ id, peerAddress }) => {
-            this.#addresses.met(id, peerAddress);
-          },
+          met: this.#met,
           found: (members) => this.#found(newClusterId(), members),
         },
         this.#stopping.signal,

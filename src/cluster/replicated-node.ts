@@ -24,6 +24,12 @@ export type Beginning =
   /** It does nothing by itself: it waits to be added to a cluster, or to be told to found one. */
   | { readonly kind: 'wait' };
 
+/** The peer addresses in it: where others were when this process was started. */
+export function addressesOf(beginning: Beginning): readonly string[] {
+  if (beginning.kind === 'initial-members') return beginning.members.map(({ address }) => address);
+  return beginning.kind === 'join' ? beginning.addresses : [];
+}
+
 export interface OpenReplicatedStoreOptions {
   /** Default: `{kind: 'alone'}`. */
   readonly beginning?: Beginning;

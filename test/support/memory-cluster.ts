@@ -7,7 +7,7 @@ import type { DriverSettings } from '../../src/cluster/driver-settings.ts';
 import { isStoreError } from '../../src/domain/errors.ts';
 import type { AppendResult } from '../../src/domain/append.ts';
 import type { Clock } from '../../src/lib/clock.ts';
-import { systemClock } from '../../src/lib/clock.ts';
+import { delay, systemClock } from '../../src/lib/clock.ts';
 import type { Logger } from '../../src/telemetry/logger.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { AppendPipeline } from '../../src/pipeline/append/append-pipeline.ts';
@@ -64,15 +64,19 @@ export class MemoryCluster {
     return disk;
   }
 
-  /** Opens a member on its disk, a new one if it has none. Its address is its name. */
-  async open(name: string, beginning: Beginning = { kind: 'join', addresses: [] }): Promise<Member> {
+  /** Opens a member on its disk, a new one if it has none. Its address is its name unless another one is given. */
+  async open(
+    name: string,
+    beginning: Beginning = { kind: 'join', addresses: [] },
+    address: string = name,
+  ): Promise<Member> {
     const disk = this.disk(name);
     const node = await disk.openMember({
       beginning,
       name,
-      peerAddress: name,
-      clientAddress: `${name}:client`,
-      transport: this.network.transport(name),
+      peerAddress: address,
+      clientAddress: `${address}:client`,
+      transport: this.network.transport(address),
       settings: this.#settings,
       logger: this.#logger,
     });
@@ -148,5 +152,19 @@ export class MemoryCluster {
 
   async stop(): Promise<void> {
     await Promise.all([...this.members.values()].map(({ node }) => node.close()));
+  }
+}
+
+/** Makes a change of members again until it is not refused any more. */
+export async function untilNotRefused(change: () => Promise<unknown>): Promise<void> {
+  const end = performance.now() + 20_000;
+  for (;;) {
+    try {
+      await change();
+      return;
+    } catch (error) {
+      if (performance.now() > end || !isStoreError(error) || !error.is('MEMBERSHIP_REFUSED')) throw error;
+      await delay(systemClock, 10);
+    }
   }
 }

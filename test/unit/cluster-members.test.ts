@@ -1,12 +1,10 @@
 // Three members on a network and disks in memory: replication, failover, snapshots, membership.
 import { afterEach, describe, expect, it } from 'vitest';
-import { isStoreError } from '../../src/domain/errors.ts';
-import { delay, systemClock } from '../../src/lib/clock.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { ANY, append, at, eventId, part, proposed } from '../support/events.ts';
 import { eventually } from '../support/eventually.ts';
 import type { MemoryDisk } from '../support/memory-disk.ts';
-import { MemoryCluster } from '../support/memory-cluster.ts';
+import { MemoryCluster, untilNotRefused } from '../support/memory-cluster.ts';
 
 const SIGNAL = new AbortController().signal;
 const NAMES = ['a', 'b', 'c'];
@@ -42,20 +40,6 @@ class SyncGate {
 
   open(): void {
     this.#open();
-  }
-}
-
-/** Until it is not refused any more. */
-async function repeat(work: () => Promise<unknown>): Promise<void> {
-  const end = performance.now() + 20_000;
-  for (;;) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (performance.now() > end || !isStoreError(error) || !error.is('MEMBERSHIP_REFUSED')) throw error;
-      await delay(systemClock, 10);
-    }
   }
 }
 
@@ -249,7 +233,7 @@ describe('membership', () => {
     const { admin } = (await cluster.leader()).node;
     await admin.addLearner('d', SIGNAL);
     await cluster.level(20);
-    await repeat(() => admin.promote(added.disk.memberId, SIGNAL));
+    await untilNotRefused(() => admin.promote(added.disk.memberId, SIGNAL));
     await cluster.append(20);
     await cluster.level(21);
     expect(added.node.admin.status().members.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd']);
@@ -271,7 +255,7 @@ describe('membership', () => {
     const { admin } = (await cluster.leader()).node;
     await admin.addLearner(lost, SIGNAL);
     await cluster.level(11);
-    await repeat(() => admin.replace(oldId, newId, SIGNAL));
+    await untilNotRefused(() => admin.replace(oldId, newId, SIGNAL));
     await eventually('the old member to be gone', () =>
       renewed.node.admin.status().members.every(({ id }) => id !== oldId),
     );

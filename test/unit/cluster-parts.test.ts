@@ -9,13 +9,19 @@ import {
   encodeMembers,
   memberIds,
 } from '../../src/cluster/configuration.ts';
+import { LastHeard } from '../../src/cluster/last-heard.ts';
+import { meet } from '../../src/cluster/meeting.ts';
+import type { Introduction } from '../../src/cluster/member.ts';
 import { Proposals } from '../../src/cluster/proposals.ts';
 import { ReadRounds } from '../../src/cluster/read-rounds.ts';
 import { TickTimer } from '../../src/cluster/tick-timer.ts';
+import type { Transport } from '../../src/cluster/transport.ts';
 import type { Entry, HardState } from '../../src/raft/messages.ts';
-import { NO_DATA } from '../../src/raft/messages.ts';
+import { MessageType, newMessage, NO_DATA } from '../../src/raft/messages.ts';
 import type { AppendTask } from '../../src/raft/ready.ts';
 import type { RaftLog } from '../../src/storage/raft-log/raft-log.ts';
+import { silentLogger } from '../../src/telemetry/logger.ts';
+import { eventually } from '../support/eventually.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 
 const SIGNAL = new AbortController().signal;
@@ -212,5 +218,61 @@ describe('a configuration', () => {
     for (const bytes of [NO_DATA, Uint8Array.of(1, 2, 3), new TextEncoder().encode('[{"id":0}]')]) {
       expect(decodeMembers(bytes)).toEqual([]);
     }
+  });
+});
+
+describe('who was heard of', () => {
+  it('counts for an election timeout after each answer to a leader, and for nothing else', () => {
+    const clock = new ManualClock();
+    const heard = new LastHeard(clock, 1000);
+    expect(heard.recently(2)).toBe(false);
+    heard.note({ ...newMessage(MessageType.MsgVote, 1), from: 2 });
+    expect(heard.recently(2)).toBe(false);
+    heard.note({ ...newMessage(MessageType.MsgHeartbeatResp, 1), from: 2 });
+    clock.advance(1000);
+    expect(heard.recently(2)).toBe(true);
+    clock.advance(1);
+    expect(heard.recently(2)).toBe(false);
+    heard.note({ ...newMessage(MessageType.MsgAppResp, 1), from: 2 });
+    expect(heard.recently(2)).toBe(true);
+    expect(heard.recently(3)).toBe(false);
+  });
+});
+
+describe('a member that asks to join', () => {
+  it('asks the next address when one takes the question and does not answer', async () => {
+    const clock = new ManualClock();
+    const asked: string[] = [];
+    let clusterId: string | null = null;
+    const join = (address: string, _: Introduction, signal: AbortSignal): Promise<void> => {
+      asked.push(address);
+      if (address === 'silent')
+        return new Promise((_, reject) => {
+          signal.addEventListener('abort', () => {
+            reject(new Error('given up'));
+          });
+        });
+      clusterId = 'there';
+      return Promise.resolve();
+    };
+    const member = { id: 9, name: 'd', peerAddress: 'd', clientAddress: '' };
+    const met = meet(
+      {
+        beginning: { kind: 'join', addresses: ['silent', 'alive'] },
+        transport: { join } as unknown as Transport,
+        clock,
+        logger: silentLogger,
+        self: () => ({ member, clusterId, initialMembers: [], knownIds: [] }),
+        met: () => undefined,
+        found: () => Promise.resolve(),
+      },
+      new AbortController().signal,
+    );
+    expect(asked).toEqual(['silent']);
+    clock.advance(10_000);
+    await eventually('the other one to be asked', () => asked.includes('alive'));
+    clock.advance(1000);
+    await met;
+    expect(asked).toEqual(['silent', 'alive']);
   });
 });

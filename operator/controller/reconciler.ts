@@ -18,15 +18,15 @@ import type { EventRecorder } from '../kubernetes/event-recorder.ts';
 import type { KubernetesApi } from '../kubernetes/kubernetes-api.ts';
 import { time } from '../kubernetes/micro-time.ts';
 import type { ObjectRef } from '../kubernetes/object.ts';
-import { askMembers, targetOf } from '../observe/ask-members.ts';
 import type { PodAddress } from '../observe/ask-members.ts';
 import type { ClusterCaches } from '../observe/cluster-caches.ts';
 import { listLive } from '../observe/cluster-objects.ts';
 import type { ClusterObjects } from '../observe/cluster-objects.ts';
+import { hearMembers } from '../observe/hear-members.ts';
 import { clusterKind } from '../observe/kinds.ts';
 import type { MemberPool, MemberTarget } from '../observe/member-pool.ts';
 import type { MemberTlsSource } from '../observe/member-tls.ts';
-import { memberOf, memberPods, observeCluster, ownStatefulSets } from '../observe/observe-cluster.ts';
+import { observeCluster } from '../observe/observe-cluster.ts';
 import type { Plan, Step, Upkeep } from '../plan/action.ts';
 import type { ObservedFailure } from '../plan/observed.ts';
 import { plan } from '../plan/plan.ts';
@@ -113,34 +113,17 @@ export class Reconciler {
   }
 
   async #look(key: string, objects: ClusterObjects, signal: AbortSignal): Promise<Look> {
-    const { clock, pool, askMillis } = this.#options;
+    const { clock } = this.#options;
     const cluster = parseGraveyarCluster(objects.cluster);
-    const members = await this.#targets(cluster, objects, signal);
-    pool.retain(key, new Set([...members.values()].flatMap((target) => target?.podUid ?? [])));
-    const answers = await askMembers(pool, key, members, { signal, deadlineMillis: askMillis });
+    const heard = await hearMembers(this.#options, key, cluster, objects, { signal });
     const observed = observeCluster(cluster, objects, {
       now: time(clock.nowMicros()),
       freshClusterId: randomUUID(),
-      answers,
+      answers: heard.answers,
+      secretTrouble: heard.secretTrouble,
       lastFailure: this.#failures.get(key) ?? null,
     });
-    return { cluster, objects, members, plan: plan(observed) };
-  }
-
-  async #targets(
-    cluster: GraveyarCluster,
-    { statefulSets, pods }: ClusterObjects,
-    signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, MemberTarget | null>> {
-    const { tls, addressOf } = this.#options;
-    const members = new Map<string, MemberTarget | null>(
-      ownStatefulSets(cluster, statefulSets).map((set) => [memberOf(set), null]),
-    );
-    const own = memberPods(pods);
-    if (own.length === 0) return members;
-    const memberTls = await tls.of(cluster, { signal });
-    for (const pod of own) members.set(memberOf(pod), targetOf(cluster, pod, memberTls, addressOf));
-    return members;
+    return { cluster, objects, members: heard.targets, plan: plan(observed) };
   }
 
   async #carryOut(key: string, look: Look, signals: ReconcileSignals): Promise<Outcome> {

@@ -29,6 +29,7 @@ export interface Circumstances {
   readonly now: string;
   readonly freshClusterId: string;
   readonly answers: ReadonlyMap<string, Answer>;
+  readonly secretTrouble: string | null;
   readonly lastFailure: ObservedFailure | null;
 }
 
@@ -36,7 +37,7 @@ export interface Circumstances {
 export function observeCluster(
   cluster: GraveyarCluster,
   objects: ClusterObjects,
-  { now, freshClusterId, answers, lastFailure }: Circumstances,
+  { now, freshClusterId, answers, secretTrouble, lastFailure }: Circumstances,
 ): Observed {
   const { metadata, spec, status = {} } = cluster;
   return {
@@ -57,6 +58,7 @@ export function observeCluster(
     pods: memberPods(objects.pods).map(observedPod),
     claims: memberClaims(objects.claims).map((claim) => observedClaim(cluster, claim)),
     answers,
+    secretTrouble,
     lastFailure,
   };
 }

@@ -48,6 +48,13 @@ function available({ places, observed }: Situation, view: ClusterView | null): V
   if (observed.resource.status.clusterId === undefined) {
     return { status: 'False', reason: 'NotFounded', message: 'there is no cluster yet' };
   }
+  if (observed.secretTrouble !== null) {
+    return {
+      status: 'Unknown',
+      reason: 'MembersUnreachable',
+      message: 'no member can be asked: a Secret cannot be read',
+    };
+  }
   const all = [...places.values()];
   if (all.some(({ pod }) => pod?.state === 'ready') && all.every(({ answer }) => answer.kind === 'unreachable')) {
     const message = 'pods are ready, and none answers the operator: is its traffic to them let through?';

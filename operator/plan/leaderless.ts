@@ -47,15 +47,15 @@ function memberNames({ observed, places }: Situation, clusterId: string): string
 /**
  * Updates a member that does not run: without a leader it has nothing to lose, and perhaps there is none because of the template that
  * it has. One that runs is left alone, as the others may need it, whether it answers or not; only the one and only member, or one before
- * there is a cluster, is restarted when it neither is ready nor answers.
+ * there is a cluster, is restarted when it neither is ready nor answers, unless it could not be asked.
  */
 export function mendWithoutLeader(situation: Situation): Intent | null {
-  const { templateHash, resource } = situation.observed;
+  const { templateHash, resource, secretTrouble } = situation.observed;
   const kept = [...situation.places.values()].some(({ claim }) => claim?.kept === true);
   const alone = situation.places.size === 1 || (!kept && !wasFounded(resource.status.members));
   for (const place of situation.places.values()) {
     if (!isOutdated(place, templateHash)) continue;
-    const mute = place.answer.kind === 'unreachable' && place.pod?.state === 'running';
+    const mute = secretTrouble === null && place.answer.kind === 'unreachable' && place.pod?.state === 'running';
     if (!isDown(place) && !(alone && mute)) continue;
     const intent = renew(situation, place);
     if (intent !== null) return intent;

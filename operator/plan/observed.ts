@@ -147,6 +147,11 @@ export interface Observed {
   readonly claims: readonly ObservedClaim[];
   /** By member name: for every StatefulSet and pod there is. One that is missing counts as unreachable. */
   readonly answers: ReadonlyMap<string, Answer>;
+  /**
+   * Why a Secret that members are asked with cannot be read; null: it can be, or none is needed. Nobody was asked then, so that no member's silence
+   * says anything about the member.
+   */
+  readonly secretTrouble: string | null;
   /** Null: none, or the last attempt succeeded. */
   readonly lastFailure: ObservedFailure | null;
 }

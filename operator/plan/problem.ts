@@ -22,6 +22,7 @@ export function problemsOf(
   intent: Intent | null,
 ): Problem[] {
   const found = [
+    secretUnreadable(situation),
     conflictingData(situation, clusterId),
     view === null && clusterId !== null ? noLeader(situation, clusterId) : null,
     failedStep(situation, intent),
@@ -29,6 +30,11 @@ export function problemsOf(
     troubledPods(situation, new Set(view?.voters.map(({ name }) => name))),
   ];
   return found.filter((problem) => problem !== null);
+}
+
+function secretUnreadable({ observed: { secretTrouble } }: Situation): Problem | null {
+  if (secretTrouble === null) return null;
+  return { reason: 'SecretUnreadable', message: `members cannot be asked how they are: ${secretTrouble}` };
 }
 
 function conflictingData({ places }: Situation, clusterId: string | null): Problem | null {
@@ -51,6 +57,8 @@ function conflictingData({ places }: Situation, clusterId: string | null): Probl
 }
 
 function noLeader({ observed, places }: Situation, clusterId: string): Problem | null {
+  // Who was not asked may well have a leader.
+  if (observed.secretTrouble !== null) return null;
   const { status } = observed.resource;
   const all = [...places.values()];
   const hasData = all.some(({ answer }) => answer.kind === 'member' && answer.clusterId === clusterId);

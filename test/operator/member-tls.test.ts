@@ -3,7 +3,11 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { clusterWith } from '../support/cluster-specs.ts';
-import { askMembers } from '../../operator/observe/ask-members.ts';
+import { ApiError } from '../../operator/kubernetes/api-error.ts';
+import { askMembers, podAddress } from '../../operator/observe/ask-members.ts';
+import type { ClusterObjects } from '../../operator/observe/cluster-objects.ts';
+import { hearMembers } from '../../operator/observe/hear-members.ts';
+import type { Heard } from '../../operator/observe/hear-members.ts';
 import { secretKind } from '../../operator/observe/kinds.ts';
 import { MemberPool } from '../../operator/observe/member-pool.ts';
 import { MemberTlsSource } from '../../operator/observe/member-tls.ts';
@@ -116,5 +120,53 @@ describe('the certificates of a cluster', () => {
     const api = await apiWith({ server: { 'tls.crt': cert }, own });
     const found = new MemberTlsSource(api, new ManualClock()).of(clusterWith({ tls: { client: both } }), limits);
     await expect(found).rejects.toThrow(/Secret .*\/server has no ca\.crt/);
+  });
+
+  it('outlast an API server that fails at reading them, and no refusal', async () => {
+    const clock = new ManualClock();
+    const api = await apiWith({ server, own });
+    const source = new MemberTlsSource(api, clock);
+    const read = (): Promise<MemberTls | null> => source.of(clusterWith({ tls: { client: both } }), limits);
+    const first = await read();
+    clock.advance(3_600_000);
+    api.failure = new ApiError('UNAVAILABLE', 'the key service is down');
+    expect(await read()).toBe(first);
+    api.failure = new ApiError('FORBIDDEN', 'may not');
+    await expect(read()).rejects.toThrow('Secret shop/server cannot be read: may not. The value rbac.secrets');
+    api.failure = new ApiError('UNAVAILABLE', 'the key service is down');
+    await expect(read()).rejects.toThrow('Secret shop/server cannot be read: the key service is down');
+  });
+});
+
+describe('a cluster whose Secret cannot be read', () => {
+  const ref = { namespace: 'shop', name: 'orders' };
+  const metadata = { namespace: 'shop', name: 'orders-1-0', uid: 'u1', labels: { 'graveyar.dev/member': 'orders-1' } };
+  const objects: ClusterObjects = {
+    cluster: { metadata: ref },
+    statefulSets: [],
+    pods: [{ metadata, status: { podIP: '127.0.0.1' } }],
+    claims: [],
+    shared: [],
+  };
+  const hear = async (api: ScriptedApi, signal = limits.signal): Promise<Heard> => {
+    const pool = new MemberPool(1_000);
+    const hearing = { pool, tls: new MemberTlsSource(api, new ManualClock()), addressOf: podAddress, askMillis: 1_000 };
+    try {
+      return await hearMembers(hearing, 'shop/orders', clusterWith({ tls: { client: both } }), objects, { signal });
+    } finally {
+      pool.close();
+    }
+  };
+
+  it('is observed all the same, with members that say nothing', async () => {
+    const { targets, answers, secretTrouble } = await hear(await apiWith({ own }));
+    expect(secretTrouble).toMatch(/^Secret shop\/server cannot be read: no shop\/server/);
+    expect([...targets]).toEqual([['orders-1', null]]);
+    expect(answers.get('orders-1')).toEqual({ kind: 'unreachable', reason: secretTrouble });
+  });
+
+  it('is not observed once the operator is to end', async () => {
+    const ended = AbortSignal.abort(new Error('the operator ends'));
+    await expect(hear(await apiWith({ own }), ended)).rejects.toThrow('the operator ends');
   });
 });

@@ -44,6 +44,7 @@ export function observe(world: World, seen: Seen, deaf: ReadonlySet<string> = ne
       kept: claim.kept,
     })),
     answers: new Map([...members].map((member) => [member, answer(world, member, deaf)])),
+    secretTrouble: null,
     lastFailure: null,
   };
 }

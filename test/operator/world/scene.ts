@@ -76,6 +76,7 @@ export function observedScene(scene: Scene): Observed {
     pods: places.flatMap((one) => pod(one, scene)),
     claims: places.flatMap((one) => claim(one)),
     answers: new Map(places.map((one) => [nameOf(one.number), answer(one, scene)])),
+    secretTrouble: null,
     lastFailure: null,
     ...scene.observed,
   };

@@ -1,0 +1,60 @@
+// What the plan tells people: problems, conditions and events, scene by scene.
+import { describe, expect, it } from 'vitest';
+import { hold, member, planned, three } from './world/plan-rows.ts';
+import type { Scene } from './world/scene.ts';
+import { CLUSTER_ID } from './world/scene.ts';
+
+/** `<status> <reason>: <message>` */
+function told(scene: Scene, type: string): string {
+  const found = planned(scene).status.conditions?.find((one) => one.type === type);
+  return `${found?.status ?? 'none'} ${found?.reason ?? ''}: ${found?.message ?? ''}`;
+}
+
+describe('a Secret that cannot be read', () => {
+  const secretTrouble = 'Secret shop/server cannot be read: it is forbidden';
+  const answers = { kind: 'unreachable', reason: secretTrouble } as const;
+  const observed = { secretTrouble };
+  const mute = member(1, { answers, pod: { state: 'running', templateHash: 'old' } });
+  const unread: Scene = { members: three.map((one) => ({ ...one, answers })), observed };
+
+  it('is told of a running cluster, which is not said to serve, nor to have lost its quorum', () => {
+    expect(told(unread, 'Degraded')).toBe(
+      `True SecretUnreadable: members cannot be asked how they are: ${secretTrouble}`,
+    );
+    expect(told(unread, 'Available')).toMatch(/^Unknown MembersUnreachable: /);
+    expect(planned(unread).events).toContainEqual(
+      expect.objectContaining({ type: 'Warning', reason: 'SecretUnreadable' }),
+    );
+  });
+
+  it('is told of a cluster that waits to be founded', () => {
+    const scene: Scene = { members: [member(1, { answers, role: 'none' })], observed, status: {} };
+    expect(told(scene, 'Degraded')).toMatch(/^True SecretUnreadable: /);
+    expect(told(scene, 'Progressing')).toContain(`it does not answer: ${secretTrouble}`);
+  });
+
+  hold([
+    ['stops nobody', { ...unread, resource: { storageBytes: 2000 }, replicas: 1 }, 'nothing'],
+    ['nor the only member, whose silence means nothing', { members: [mute], observed }, 'nothing'],
+    [
+      'which is restarted when it was asked and is silent',
+      { members: [{ ...mute, answers: 'silent' }] },
+      'delete-pod foo-1',
+    ],
+    ['nor one that is not founded yet', { members: [mute], observed, status: {} }, 'nothing'],
+    [
+      'lets what does not run have its template, such as one with another Secret',
+      { members: [{ ...mute, pod: { state: 'starting', templateHash: 'old' } }], observed },
+      'delete-pod foo-1',
+    ],
+    [
+      'founds nothing',
+      {
+        members: [member(1, { answers })],
+        observed,
+        status: { clusterId: CLUSTER_ID, founder: { name: 'foo-1', id: '100' } },
+      },
+      'nothing',
+    ],
+  ]);
+});

@@ -33,13 +33,22 @@ export interface KubernetesTarget {
 
 type Action<K extends (Step | Upkeep)['kind']> = Extract<Step | Upkeep, { readonly kind: K }>;
 
-/** `apply-shared-objects`. */
+/** `apply-shared-objects`. One that cannot be applied keeps none of the others from it; rejects with all that failed. */
 export async function applySharedObjects({ api, cluster, limits, learned }: KubernetesTarget): Promise<void> {
+  const errors: unknown[] = [];
   for (const object of sharedObjects(cluster)) {
     const kind = sharedKinds.find((candidate) => candidate.kind === object.kind);
     if (kind === undefined) throw new TypeError(`there is no kind ${object.kind} among those that are watched`);
-    learned({ shared: [await writeObject<KubernetesObject>(api, kind, cluster, object, limits)] });
+    try {
+      learned({ shared: [await writeObject<KubernetesObject>(api, kind, cluster, object, limits)] });
+    } catch (error) {
+      limits.signal.throwIfAborted();
+      errors.push(error);
+    }
   }
+  if (errors.length < 2) for (const error of errors) throw error;
+  const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  if (errors.length > 0) throw new AggregateError(errors, messages.join('; '));
 }
 
 /** `apply-stateful-set`. */

@@ -88,7 +88,8 @@ const PROGRESS_MILLIS = 10_000;
 /** Looks at clusters, one look at a time for each. */
 export class Reconciler {
   readonly #options: ReconcilerOptions;
-  readonly #failures = new Map<string, ObservedFailure>();
+  /** Of the last attempt, by cluster. */
+  readonly #failures = new Map<string, readonly ObservedFailure[]>();
   /** When a status was written last, by cluster. */
   readonly #written = new Map<string, number>();
 
@@ -121,7 +122,7 @@ export class Reconciler {
       freshClusterId: randomUUID(),
       answers: heard.answers,
       secretTrouble: heard.secretTrouble,
-      lastFailure: this.#failures.get(key) ?? null,
+      lastFailures: this.#failures.get(key) ?? [],
     });
     return { cluster, objects, members: heard.targets, plan: plan(observed) };
   }
@@ -132,25 +133,28 @@ export class Reconciler {
     const isStopping = (): boolean => signals.stopping.aborted;
     const done: Outcome = { kind: 'done', stepped: false, requeueAfterMillis: now.requeueAfterMillis };
     if (isStopping()) return done;
-    const writeStatus = (): Promise<boolean> =>
-      this.#attempt(key, 'status', signals.signal, () => this.#writeStatus(key, look, signals.signal));
+    // A status that somebody else has changed meanwhile is nothing to tell of.
+    const writeStatus = async (): Promise<boolean> => {
+      const failure = await this.#attempt(key, 'status', signals.signal, () =>
+        this.#writeStatus(key, look, signals.signal),
+      );
+      return failure === null;
+    };
     const differs = !isDeepStrictEqual(now.status, cluster.status ?? {});
     const isNews = differs && !isDeepStrictEqual(withoutProgress(now.status), withoutProgress(cluster.status ?? {}));
     if (isNews && !(await writeStatus())) return { kind: 'failed' };
     for (const event of now.events) recorder.record(look.objects.cluster, event);
-    let failed = false;
-    for (const action of now.upkeep) {
+    const failures: ObservedFailure[] = [];
+    for (const action of [...now.upkeep, ...(now.step === null ? [] : [now.step])]) {
       if (isStopping()) return done;
-      if (!(await this.#act(key, look, action, signals.signal))) failed = true;
+      const failure = await this.#act(key, look, action, signals.signal);
+      if (failure !== null) failures.push(failure);
     }
-    if (now.step !== null) {
-      if (isStopping()) return done;
-      if (!(await this.#act(key, look, now.step, signals.signal))) failed = true;
-    }
+    this.#failures.set(key, failures);
+    if (failures.length > 0) return { kind: 'failed' };
     // That a log has grown can wait until nothing else is to be done.
-    if (differs && !isNews && now.step === null && !failed && this.#isProgressDue(key)) failed = !(await writeStatus());
-    if (failed) return { kind: 'failed' };
-    this.#failures.delete(key);
+    const isDue = differs && !isNews && now.step === null && this.#isProgressDue(key);
+    if (isDue && !(await writeStatus())) return { kind: 'failed' };
     return { ...done, stepped: now.step !== null };
   }
 
@@ -161,7 +165,12 @@ export class Reconciler {
     caches.put({ cluster: await api.replace(clusterKind, cluster, { signal, subresource: 'status' }) });
   }
 
-  #act(key: string, { cluster, objects, members }: Look, action: Step | Upkeep, signal: AbortSignal): Promise<boolean> {
+  #act(
+    key: string,
+    { cluster, objects, members }: Look,
+    action: Step | Upkeep,
+    signal: AbortSignal,
+  ): Promise<ObservedFailure | null> {
     const { api, caches, pool, changeMillis, logger } = this.#options;
     const { kind, ...details } = action;
     return this.#attempt(key, kind, signal, async () => {
@@ -185,8 +194,13 @@ export class Reconciler {
     });
   }
 
-  /** Whether it was done. Rejects only when this process is to stop at once. */
-  async #attempt(key: string, kind: string, signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
+  /** Null: it was done. Rejects only when this process is to stop at once. */
+  async #attempt(
+    key: string,
+    kind: string,
+    signal: AbortSignal,
+    work: () => Promise<void>,
+  ): Promise<ObservedFailure | null> {
     const { observer, logger, assertLeading, afterAction } = this.#options;
     assertLeading();
     try {
@@ -195,14 +209,11 @@ export class Reconciler {
       signal.throwIfAborted();
       observer.acted(kind, 'failed');
       logger.warn('an action failed', { cluster: key, action: kind, error });
-      const message = error instanceof Error ? error.message : String(error);
-      // A status that somebody else has changed meanwhile is nothing to tell of.
-      if (kind !== 'status') this.#failures.set(key, { action: kind, message });
-      return false;
+      return { action: kind, message: error instanceof Error ? error.message : String(error) };
     }
     observer.acted(kind, 'done');
     afterAction?.(kind);
-    return true;
+    return null;
   }
 
   #isProgressDue(key: string): boolean {

@@ -30,14 +30,14 @@ export interface Circumstances {
   readonly freshClusterId: string;
   readonly answers: ReadonlyMap<string, Answer>;
   readonly secretTrouble: string | null;
-  readonly lastFailure: ObservedFailure | null;
+  readonly lastFailures: readonly ObservedFailure[];
 }
 
 /** The plan's input. `cluster` is the checked form of `objects.cluster`. */
 export function observeCluster(
   cluster: GraveyarCluster,
   objects: ClusterObjects,
-  { now, freshClusterId, answers, secretTrouble, lastFailure }: Circumstances,
+  { now, freshClusterId, answers, secretTrouble, lastFailures }: Circumstances,
 ): Observed {
   const { metadata, spec, status = {} } = cluster;
   return {
@@ -59,7 +59,7 @@ export function observeCluster(
     claims: memberClaims(objects.claims).map((claim) => observedClaim(cluster, claim)),
     answers,
     secretTrouble,
-    lastFailure,
+    lastFailures,
   };
 }
 

@@ -124,7 +124,7 @@ export type Answer =
   | { readonly kind: 'waiting'; readonly memberId: number }
   | MemberAnswer;
 
-/** What the last attempt to carry out a plan of this cluster failed at, for messages only: nothing is decided by it. */
+/** What the last attempt to carry out a plan of this cluster failed at; for messages only: nothing is decided by it. */
 export interface ObservedFailure {
   /** The kind of the action. */
   readonly action: string;
@@ -152,6 +152,6 @@ export interface Observed {
    * says anything about the member.
    */
   readonly secretTrouble: string | null;
-  /** Null: none, or the last attempt succeeded. */
-  readonly lastFailure: ObservedFailure | null;
+  /** Of the last attempt; none: it succeeded, or there was none. */
+  readonly lastFailures: readonly ObservedFailure[];
 }

@@ -55,14 +55,15 @@ export function plan(observed: Observed, rules: Rules = RULES): Plan {
   const clusterId = resource.status.clusterId ?? null;
   const view = clusterId === null ? null : rules.viewCluster(clusterId, situation.places);
   const { intent, decided } = decide(situation, clusterId, view);
-  const problems = problemsOf(situation, clusterId, view, intent);
   const held = resource.paused;
+  const upkeep = held ? [] : upkeepOf(situation, clusterId, view);
+  const problems = problemsOf(situation, clusterId, view, { intent, upkeep });
   const status = statusOf(situation, view, intent, problems, held ? null : decided);
   const events = eventsOf(situation, status.conditions ?? [], intent);
   const settled = intent === null && problems.length === 0;
   return {
     status,
-    upkeep: held ? [] : upkeepOf(situation, clusterId, view),
+    upkeep,
     step: held ? null : (intent?.step ?? null),
     events,
     requeueAfterMillis: settled || held ? SETTLED_MILLIS : BUSY_MILLIS,

@@ -1,6 +1,7 @@
 /**
  * What is wrong with a cluster, for the condition Degraded and for people. Nothing is decided by it.
  */
+import type { Upkeep } from './action.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { Intent, Situation } from './concern.ts';
 import { clusterIdsOf } from './founding.ts';
@@ -14,18 +15,25 @@ export interface Problem {
   readonly message: string;
 }
 
+/** What is planned now: of what failed last, only that is told. */
+interface ToDo {
+  readonly intent: Intent | null;
+  readonly upkeep: readonly Upkeep[];
+}
+
 /** All that is wrong, the worst first. */
 export function problemsOf(
   situation: Situation,
   clusterId: string | null,
   view: ClusterView | null,
-  intent: Intent | null,
+  { intent, upkeep }: ToDo,
 ): Problem[] {
   const found = [
     secretUnreadable(situation),
     conflictingData(situation, clusterId),
     view === null && clusterId !== null ? noLeader(situation, clusterId) : null,
     failedStep(situation, intent),
+    failedUpkeep(situation, upkeep),
     ...(view === null ? [] : unhealthyMembers(view)),
     troubledPods(situation, new Set(view?.voters.map(({ name }) => name))),
   ];
@@ -90,9 +98,25 @@ function describe(place: Place): string {
   return answer.leaderId === null ? `${answer.role}, knows no leader` : `${answer.role}, follows ${answer.leaderId}`;
 }
 
-function failedStep({ observed: { lastFailure } }: Situation, intent: Intent | null): Problem | null {
-  if (lastFailure === null || intent?.step?.kind !== lastFailure.action) return null;
-  return { reason: 'StepFailed', message: `${intent.message}: ${lastFailure.message}` };
+function failedStep({ observed: { lastFailures } }: Situation, intent: Intent | null): Problem | null {
+  const failure = lastFailures.find(({ action }) => action === intent?.step?.kind);
+  if (failure === undefined || intent === null) return null;
+  return { reason: 'StepFailed', message: `${intent.message}: ${failure.message}` };
+}
+
+const UPKEEP: Readonly<Record<Upkeep['kind'], string>> = {
+  'apply-shared-objects': 'not every object of the cluster could be applied',
+  'label-member': "members' labels could not be set",
+  'label-role': "the leader's label could not be set",
+};
+
+function failedUpkeep({ observed: { lastFailures } }: Situation, upkeep: readonly Upkeep[]): Problem | null {
+  const kinds = [...new Set(upkeep.map(({ kind }) => kind))];
+  const failed = kinds.flatMap((kind) => {
+    const messages = lastFailures.filter(({ action }) => action === kind).map(({ message }) => message);
+    return messages.length === 0 ? [] : [`${UPKEEP[kind]}: ${[...new Set(messages)].join('; ')}`];
+  });
+  return failed.length === 0 ? null : { reason: 'ObjectsNotApplied', message: failed.join('; ') };
 }
 
 function unhealthyMembers(view: ClusterView): Problem[] {

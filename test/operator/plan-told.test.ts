@@ -58,3 +58,34 @@ describe('a Secret that cannot be read', () => {
     ],
   ]);
 });
+
+describe('what failed last', () => {
+  const failure = (action: string, message: string): { action: string; message: string } => ({ action, message });
+  const shared = failure('apply-shared-objects', 'Service foo-rw is there already');
+  const unlabelled = member(1, { pod: { memberId: null } });
+
+  it('is told of shared objects, with a warning, while they are to be applied', () => {
+    const observed = { sharedObjectsCurrent: false, lastFailures: [shared] };
+    const scene: Scene = { members: three, observed };
+    expect(told(scene, 'Degraded')).toBe(
+      'True ObjectsNotApplied: not every object of the cluster could be applied: Service foo-rw is there already',
+    );
+    expect(planned(scene).events.map(({ type, reason }) => `${type} ${reason}`)).toContain('Warning ObjectsNotApplied');
+    for (const current of [
+      { ...scene, observed: { ...observed, sharedObjectsCurrent: true } },
+      { ...scene, resource: { paused: true } },
+    ]) {
+      expect(told(current, 'Degraded')).toMatch(/^False /);
+    }
+  });
+
+  it('is told of every action that failed, each once', () => {
+    const labels = failure('label-member', 'may not');
+    const lastFailures = [shared, labels, labels, failure('grow-claim', 'cannot')];
+    const observed = { sharedObjectsCurrent: false, lastFailures };
+    const message = told({ members: [unlabelled], resource: { storageBytes: 2000 }, observed }, 'Degraded');
+    expect(message).toContain('True StepFailed: growing the volume of foo-1 to 0 MiB: cannot | not every object');
+    expect(message).toContain("Service foo-rw is there already; members' labels could not be set: may not");
+    expect(message.match(/may not/g)).toHaveLength(1);
+  });
+});

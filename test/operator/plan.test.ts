@@ -436,7 +436,7 @@ describe('conditions', () => {
     expect(condition(ill, 'Degraded')).toBe('True MemberUnhealthy');
     const message = planned(ill).status.conditions?.[2]?.message;
     expect(message).toBe('1 of 3 voters are not healthy. foo-2: its pod does not run: CrashLoopBackOff');
-    const observed = { lastFailure: { action: 'grow-claim', message: 'the storage class cannot' } };
+    const observed = { lastFailures: [{ action: 'grow-claim', message: 'the storage class cannot' }] };
     expect(condition({ members: three, resource: { storageBytes: 2000 }, observed }, 'Degraded')).toBe(
       'True StepFailed',
     );

@@ -45,7 +45,7 @@ export function observe(world: World, seen: Seen, deaf: ReadonlySet<string> = ne
     })),
     answers: new Map([...members].map((member) => [member, answer(world, member, deaf)])),
     secretTrouble: null,
-    lastFailure: null,
+    lastFailures: [],
   };
 }
 

@@ -77,7 +77,7 @@ export function observedScene(scene: Scene): Observed {
     claims: places.flatMap((one) => claim(one)),
     answers: new Map(places.map((one) => [nameOf(one.number), answer(one, scene)])),
     secretTrouble: null,
-    lastFailure: null,
+    lastFailures: [],
     ...scene.observed,
   };
 }

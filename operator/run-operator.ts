@@ -19,6 +19,7 @@ import type { PodAddress } from './observe/ask-members.ts';
 import { ClusterCaches } from './observe/cluster-caches.ts';
 import { MemberPool } from './observe/member-pool.ts';
 import { MemberTlsSource } from './observe/member-tls.ts';
+import { MissingPods } from './observe/missing-pods.ts';
 import { OperatorMetrics } from './operator-metrics.ts';
 import { FIELD_MANAGER } from './resources/names.ts';
 import type { OperatorSettings } from './settings.ts';
@@ -115,6 +116,7 @@ function assemble(settings: OperatorSettings, environment: OperatorEnvironment, 
     caches,
     pool,
     tls: new MemberTlsSource(api, clock),
+    missingPods: new MissingPods(api, clock),
     recorder,
     observer: metrics,
     assertLeading: () => {

@@ -1,6 +1,6 @@
 /**
  * One look at one cluster, and what follows from it: observe, plan, apply. Keeps nothing from one look to the next but the words of
- * the last failure, which nothing is decided by.
+ * the last failures, which nothing is decided by.
  *
  * Invariants: the status is written first, with the resourceVersion that was observed, and whatever rests on it (founding) is dropped when
  * that fails; only how far logs are waits until there is nothing else to do. A step is carried out only if a plan of what was listed at this moment, not of caches, has it. Before every write the lease is
@@ -26,6 +26,7 @@ import { hearMembers } from '../observe/hear-members.ts';
 import { clusterKind } from '../observe/kinds.ts';
 import type { MemberPool, MemberTarget } from '../observe/member-pool.ts';
 import type { MemberTlsSource } from '../observe/member-tls.ts';
+import type { MissingPods } from '../observe/missing-pods.ts';
 import { observeCluster } from '../observe/observe-cluster.ts';
 import type { Plan, Step, Upkeep } from '../plan/action.ts';
 import type { ObservedFailure } from '../plan/observed.ts';
@@ -42,6 +43,7 @@ export interface ReconcilerOptions {
   readonly caches: ClusterCaches;
   readonly pool: MemberPool;
   readonly tls: MemberTlsSource;
+  readonly missingPods: MissingPods;
   readonly recorder: EventRecorder;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -114,7 +116,7 @@ export class Reconciler {
   }
 
   async #look(key: string, objects: ClusterObjects, signal: AbortSignal): Promise<Look> {
-    const { clock } = this.#options;
+    const { clock, missingPods } = this.#options;
     const cluster = parseGraveyarCluster(objects.cluster);
     const heard = await hearMembers(this.#options, key, cluster, objects, { signal });
     const observed = observeCluster(cluster, objects, {
@@ -122,6 +124,7 @@ export class Reconciler {
       freshClusterId: randomUUID(),
       answers: heard.answers,
       secretTrouble: heard.secretTrouble,
+      podTroubles: await missingPods.troubles(key, cluster, objects, { signal }),
       lastFailures: this.#failures.get(key) ?? [],
     });
     return { cluster, objects, members: heard.targets, plan: plan(observed) };
@@ -225,6 +228,7 @@ export class Reconciler {
     this.#failures.delete(key);
     this.#written.delete(key);
     this.#options.pool.retain(key, new Set());
+    this.#options.missingPods.forget(key);
     return { kind: 'gone' };
   }
 }

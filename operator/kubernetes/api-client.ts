@@ -160,8 +160,11 @@ function objectPath(kind: Kind, { namespace, name }: ObjectRef, subresource?: Su
   return pathOf(kind, namespace, name, ...(subresource === undefined ? [] : [subresource]));
 }
 
-function selectorOf({ labelSelector }: Scope): Record<string, string> {
-  return labelSelector === undefined ? {} : { labelSelector };
+function selectorOf({ labelSelector, fieldSelector }: Scope): Record<string, string> {
+  return {
+    ...(labelSelector === undefined ? {} : { labelSelector }),
+    ...(fieldSelector === undefined ? {} : { fieldSelector }),
+  };
 }
 
 function typed<T extends KubernetesObject>({ apiVersion, kind }: Kind<T>, object: T): T {

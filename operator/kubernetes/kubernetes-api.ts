@@ -13,6 +13,8 @@ export interface Scope {
   readonly namespace: string | null;
   /** Only those with these labels. */
   readonly labelSelector?: string;
+  /** Only those with these values of the fields that the kind can be selected by. */
+  readonly fieldSelector?: string;
 }
 
 /** What every call takes. */

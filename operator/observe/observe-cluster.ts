@@ -30,6 +30,8 @@ export interface Circumstances {
   readonly freshClusterId: string;
   readonly answers: ReadonlyMap<string, Answer>;
   readonly secretTrouble: string | null;
+  /** By member: why its StatefulSet has made no pod for too long. */
+  readonly podTroubles: ReadonlyMap<string, string>;
   readonly lastFailures: readonly ObservedFailure[];
 }
 
@@ -37,7 +39,7 @@ export interface Circumstances {
 export function observeCluster(
   cluster: GraveyarCluster,
   objects: ClusterObjects,
-  { now, freshClusterId, answers, secretTrouble, lastFailures }: Circumstances,
+  { now, freshClusterId, answers, secretTrouble, podTroubles, lastFailures }: Circumstances,
 ): Observed {
   const { metadata, spec, status = {} } = cluster;
   return {
@@ -54,7 +56,7 @@ export function observeCluster(
     },
     templateHash: templateHash(cluster),
     sharedObjectsCurrent: areCurrent(cluster, objects.shared),
-    statefulSets: ownStatefulSets(cluster, objects.statefulSets).map(observedStatefulSet),
+    statefulSets: ownStatefulSets(cluster, objects.statefulSets).map((set) => observedStatefulSet(set, podTroubles)),
     pods: memberPods(objects.pods).map(observedPod),
     claims: memberClaims(objects.claims).map((claim) => observedClaim(cluster, claim)),
     answers,
@@ -98,7 +100,7 @@ function areCurrent(cluster: GraveyarCluster, actual: readonly KubernetesObject[
   );
 }
 
-function observedStatefulSet(set: StatefulSet): ObservedStatefulSet {
+function observedStatefulSet(set: StatefulSet, podTroubles: ReadonlyMap<string, string>): ObservedStatefulSet {
   const template = set.spec?.volumeClaimTemplates?.[0]?.spec;
   return {
     member: memberOf(set),
@@ -107,6 +109,7 @@ function observedStatefulSet(set: StatefulSet): ObservedStatefulSet {
     templateHash: set.metadata?.annotations?.[TEMPLATE_HASH_ANNOTATION] ?? null,
     storageBytes: bytesOf(template?.resources?.requests?.storage),
     memberId: memberIdOf(set),
+    podTrouble: podTroubles.get(memberOf(set)) ?? null,
   };
 }
 

@@ -40,6 +40,8 @@ export interface ObservedStatefulSet {
   readonly storageBytes: number;
   /** Label `graveyar.dev/member-id`; null: none, or no number. */
   readonly memberId: number | null;
+  /** Why it has made no pod for too long, for messages only; null: it has one, or could not have one yet. */
+  readonly podTrouble: string | null;
 }
 
 /**

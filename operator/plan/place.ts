@@ -69,9 +69,9 @@ export function losesVolumeWithPod({ claim, pod }: Place): boolean {
 /** In one phrase, why nobody answers there; for messages. */
 export function silence(place: Place | undefined): string {
   if (place === undefined) return 'there is nothing of it in Kubernetes';
-  const { pod, claim, answer } = place;
+  const { statefulSet, pod, claim, answer } = place;
   if (claim?.phase === 'Lost') return 'its volume is lost';
-  if (pod === null) return 'it has no pod';
+  if (pod === null) return statefulSet?.podTrouble ?? 'it has no pod';
   if (pod.deleting) return 'its pod is being deleted';
   if (pod.trouble !== null) return `its pod does not run: ${pod.trouble}`;
   if (pod.state === 'unscheduled') return 'no node takes its pod';

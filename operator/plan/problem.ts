@@ -127,10 +127,12 @@ function unhealthyMembers(view: ClusterView): Problem[] {
   return [{ reason: 'MemberUnhealthy', message }];
 }
 
-/** Pods that cannot run, of members that are not in the configuration, or of whom nothing else is known. */
+/** Pods that cannot run, or cannot be made, of members that are not in the configuration, or of whom nothing else is known. */
 function troubledPods({ places }: Situation, but: ReadonlySet<string>): Problem | null {
-  const troubled = [...places.values()].filter(({ name, pod }) => {
-    return !but.has(name) && pod !== null && !pod.deleting && (pod.state === 'failing' || pod.trouble !== null);
+  const troubled = [...places.values()].filter(({ name, pod, statefulSet }) => {
+    if (but.has(name)) return false;
+    if (pod === null) return statefulSet !== null && statefulSet.podTrouble !== null;
+    return !pod.deleting && (pod.state === 'failing' || pod.trouble !== null);
   });
   if (troubled.length === 0) return null;
   return { reason: 'PodsNotRunning', message: troubled.map((place) => `${place.name}: ${silence(place)}`).join('; ') };

@@ -203,7 +203,7 @@ const RIGHTS = [
   ...['/pods', '/persistentvolumeclaims'].flatMap((resource) =>
     ['delete', 'get', 'list', 'patch', 'watch'].map((verb) => `${resource} ${verb}`),
   ),
-  ...['create', 'patch'].map((verb) => `/events ${verb}`),
+  ...['create', 'list', 'patch'].map((verb) => `/events ${verb}`),
 ].sort();
 
 describe('the operator', () => {

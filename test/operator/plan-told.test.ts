@@ -89,3 +89,28 @@ describe('what failed last', () => {
     expect(message.match(/may not/g)).toHaveLength(1);
   });
 });
+
+describe('a pod that is not made', () => {
+  const podTrouble = 'no pod was made: exceeded quota';
+  const absent = { pod: null, answers: 'silent' } as const;
+  const refused = { ...absent, statefulSet: { podTrouble } };
+
+  it('is told of a cluster that waits to be founded, and of a member to be added', () => {
+    const founding: Scene = { members: [member(1, { ...refused, role: 'none' })], status: {} };
+    expect(told(founding, 'Degraded')).toBe(`True PodsNotRunning: foo-1: ${podTrouble}`);
+    expect(told(founding, 'Progressing')).toContain(podTrouble);
+    const adding: Scene = { members: [member(1), member(2, { ...refused, role: 'none' })], replicas: 3 };
+    expect(told(adding, 'Degraded')).toBe(`True PodsNotRunning: foo-2: ${podTrouble}`);
+  });
+
+  it('is told of a voter once, with why', () => {
+    const scene: Scene = { members: [member(1), member(2, refused), member(3)] };
+    expect(told(scene, 'Degraded')).toBe(`True MemberUnhealthy: 1 of 3 voters are not healthy. foo-2: ${podTrouble}`);
+  });
+
+  it('is no problem in the moment in which it is made', () => {
+    const founding: Scene = { members: [member(1, { ...absent, role: 'none' })], status: {} };
+    expect(told(founding, 'Degraded')).toMatch(/^False /);
+    expect(told(founding, 'Progressing')).toContain('it has no pod');
+  });
+});

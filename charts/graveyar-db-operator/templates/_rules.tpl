@@ -25,9 +25,10 @@ else goes with the GraveyarCluster that owns it.
 - apiGroups: ['']
   resources: [pods, persistentvolumeclaims]
   verbs: [get, list, watch, patch, delete]
+# Its own are written; those of a StatefulSet tell why no pod is made.
 - apiGroups: ['']
   resources: [events]
-  verbs: [create, patch]
+  verbs: [list, create, patch]
 {{- if .Values.rbac.secrets }}
 # Certificates for TLS towards members. By name, one at a time.
 - apiGroups: ['']

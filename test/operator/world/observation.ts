@@ -26,7 +26,11 @@ export function observe(world: World, seen: Seen, deaf: ReadonlySet<string> = ne
     resource: { ...resource, deleting: false },
     templateHash: resource.templateHash,
     sharedObjectsCurrent: true,
-    statefulSets: [...seen.statefulSets.statefulSets.values()].map((one) => ({ ...one, deleting: false })),
+    statefulSets: [...seen.statefulSets.statefulSets.values()].map((one) => ({
+      ...one,
+      deleting: false,
+      podTrouble: null,
+    })),
     pods: [...seen.pods.pods.values()].map(({ leavingIn, state, frozenFor, ...pod }) => ({
       ...pod,
       deleting: leavingIn !== null,

@@ -86,7 +86,7 @@ function statefulSet(member: SceneMember): ObservedStatefulSet[] {
   if (member.statefulSet === null) return [];
   const name = nameOf(member.number);
   const base = { member: name, uid: `sts-${name}`, deleting: false, templateHash: TEMPLATE, storageBytes: 1000 };
-  return [{ ...base, memberId: idOf(member), ...member.statefulSet }];
+  return [{ ...base, memberId: idOf(member), podTrouble: null, ...member.statefulSet }];
 }
 
 function pod(member: SceneMember, { leader = 1 }: Scene): ObservedPod[] {

@@ -25,7 +25,7 @@ export function conditionsOf(
   const verdicts: readonly (readonly [ConditionType, Verdict])[] = [
     ['Available', available(situation, view)],
     ['Progressing', progressing(situation, view, intent)],
-    ['Degraded', degraded(problems)],
+    ['Degraded', degraded(view, problems)],
   ];
   return verdicts.map(([type, verdict]) => {
     const before = (resource.status.conditions ?? []).find((one) => one.type === type);
@@ -77,9 +77,19 @@ function progressing({ observed }: Situation, view: ClusterView | null, intent: 
   };
 }
 
-function degraded(problems: readonly Problem[]): Verdict {
+function degraded(view: ClusterView | null, problems: readonly Problem[]): Verdict {
   const worst = problems[0];
-  if (worst === undefined) return { status: 'False', reason: 'Healthy', message: 'every member is healthy' };
+  if (worst === undefined) {
+    // Without a leader something is wrong with every cluster but one that is still to be founded.
+    if (view === null) {
+      return {
+        status: 'False',
+        reason: 'NotFounded',
+        message: 'the cluster is still to be founded, and nothing is known to be wrong',
+      };
+    }
+    return { status: 'False', reason: 'Healthy', message: 'every member is healthy' };
+  }
   return { status: 'True', reason: worst.reason, message: problems.map(({ message }) => message).join(' | ') };
 }
 

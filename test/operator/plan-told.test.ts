@@ -114,3 +114,21 @@ describe('a pod that is not made', () => {
     expect(told(founding, 'Progressing')).toContain('it has no pod');
   });
 });
+
+describe('a cluster in which nothing is wrong', () => {
+  const status = { clusterId: CLUSTER_ID, founder: { name: 'foo-1', id: '100' } };
+
+  it('is not said to have healthy members before it has any', () => {
+    const young: readonly Scene[] = [
+      { members: [], status: {} },
+      { members: [member(1, { role: 'none' })], status: {} },
+      { members: [member(1, { role: 'none' })], status },
+      { members: [member(1)], leader: null, status },
+    ];
+    for (const scene of young) expect(told(scene, 'Degraded')).toMatch(/^False NotFounded: the cluster is still to be founded/);
+  });
+
+  it('has healthy members once it is led', () => {
+    expect(told({ members: three, status }, 'Degraded')).toBe('False Healthy: every member is healthy');
+  });
+});

@@ -61,6 +61,8 @@ export interface Claim extends KubernetesObject {
     readonly phase?: string;
     readonly capacity?: { readonly storage?: string };
     readonly conditions?: readonly Condition[];
+    /** How far growing is: such as ControllerResizeInProgress, or NodeResizeInfeasible. */
+    readonly allocatedResourceStatuses?: { readonly storage?: string };
   };
 }
 

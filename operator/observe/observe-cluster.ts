@@ -22,6 +22,7 @@ import { controllerUid } from './kinds.ts';
 import type { Claim, Pod, StatefulSet } from './kinds.ts';
 import { podStateOf } from './pod-state.ts';
 import { bytesOf } from './quantity.ts';
+import { resizeTroubleOf } from './resize-trouble.ts';
 
 /** What is not in the objects. */
 export interface Circumstances {
@@ -125,7 +126,8 @@ function observedPod(pod: Pod): ObservedPod {
   };
 }
 
-function observedClaim(cluster: GraveyarCluster, { metadata, spec, status }: Claim): ObservedClaim {
+function observedClaim(cluster: GraveyarCluster, claim: Claim): ObservedClaim {
+  const { metadata, spec, status } = claim;
   const phase = status?.phase;
   const created = Date.parse(metadata?.creationTimestamp ?? '');
   const clusterCreated = Date.parse(cluster.metadata.creationTimestamp ?? '');
@@ -139,6 +141,7 @@ function observedClaim(cluster: GraveyarCluster, { metadata, spec, status }: Cla
     resizeNeedsRestart: (status?.conditions ?? []).some(
       ({ type, status: value }) => type === 'FileSystemResizePending' && value === 'True',
     ),
+    resizeTrouble: resizeTroubleOf(claim),
     kept: created < clusterCreated,
   };
 }

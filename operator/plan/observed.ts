@@ -82,6 +82,8 @@ export interface ObservedClaim {
   readonly capacityBytes: number;
   /** Its condition FileSystemResizePending is True: the file system grows when the pod starts anew. */
   readonly resizeNeedsRestart: boolean;
+  /** What is said of why it does not become as large as it asks for, for messages only; null: nothing. */
+  readonly resizeTrouble: string | null;
   /** Made before the GraveyarCluster was: kept from an earlier life, and perhaps of another cluster. */
   readonly kept: boolean;
 }

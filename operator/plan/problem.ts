@@ -35,6 +35,7 @@ export function problemsOf(
     failedStep(situation, intent),
     failedUpkeep(situation, upkeep),
     ...(view === null ? [] : unhealthyMembers(view)),
+    volumesNotGrowing(situation),
     troubledPods(situation, new Set(view?.voters.map(({ name }) => name))),
   ];
   return found.filter((problem) => problem !== null);
@@ -125,6 +126,14 @@ function unhealthyMembers(view: ClusterView): Problem[] {
   const how = ill.map(({ name, place }) => `${name}: ${silence(place)}`).join('; ');
   const message = `${ill.length} of ${view.voters.length} voters are not healthy. ${how}`;
   return [{ reason: 'MemberUnhealthy', message }];
+}
+
+function volumesNotGrowing({ places }: Situation): Problem | null {
+  const stuck = [...places.values()].flatMap(({ name, claim }) =>
+    claim === null || claim.deleting || claim.resizeTrouble === null ? [] : [`${name}: ${claim.resizeTrouble}`],
+  );
+  if (stuck.length === 0) return null;
+  return { reason: 'VolumesNotGrowing', message: `volumes do not grow as they are to. ${stuck.join('; ')}` };
 }
 
 /** Pods that cannot run, or cannot be made, of members that are not in the configuration, or of whom nothing else is known. */

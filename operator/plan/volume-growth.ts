@@ -1,6 +1,6 @@
 /**
  * Volumes that grow with the spec, one member after the other: the claim asks for more, the storage class grows it (or refuses, which is
- * told by the step's failure), and a StatefulSet whose claim template says less is made anew around its pod, as Kubernetes does
+ * told by the step's failure, or later by its claim), and a StatefulSet whose claim template says less is made anew around its pod, as Kubernetes does
  * not let that template change. Volumes never shrink.
  */
 import type { Concern } from './concern.ts';
@@ -29,7 +29,7 @@ export const growVolumes: Concern = ({ observed, view }) => {
       const message = `making the StatefulSet of ${name} anew around its pod, with volumes of ${size}`;
       return doStep('GrowingVolumes', step, 'RecreatingStatefulSet', message);
     }
-    return wait('GrowingVolumes', `${name} to ${size}: its storage class grows it`);
+    return wait('GrowingVolumes', `${name} to ${size}: ${claim.resizeTrouble ?? 'its storage class grows it'}`);
   }
   return null;
 };

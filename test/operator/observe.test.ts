@@ -3,9 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { errorFromAnswer } from '../../operator/kubernetes/api-error.ts';
 import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
 import { includes } from '../../operator/observe/includes.ts';
-import type { ContainerStatus, Pod } from '../../operator/observe/kinds.ts';
+import type { Claim, ContainerStatus, Pod } from '../../operator/observe/kinds.ts';
 import { podStateOf } from '../../operator/observe/pod-state.ts';
 import { bytesOf } from '../../operator/observe/quantity.ts';
+import { resizeTroubleOf } from '../../operator/observe/resize-trouble.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { objectOf, ScriptedApi } from '../support/operator/scripted-api.ts';
@@ -58,6 +59,38 @@ describe('a pod', () => {
     expect(podStateOf(image).trouble).toBe('ErrImagePull: not found');
     const ended = podWith({ state: { terminated: { exitCode: 70, reason: 'Error', message: 'disk full' } } });
     expect(podStateOf(ended).trouble).toBe('Error (exit code 70): disk full');
+  });
+});
+
+describe('a claim', () => {
+  const claimWith = (status: Claim['status'], storage = '1Gi'): Claim => ({
+    spec: { resources: { requests: { storage: '2Gi' } } },
+    status: { capacity: { storage }, ...status },
+  });
+  const error = { type: 'ControllerResizeError', status: 'True', message: 'the pool is full' };
+  const infeasible = { storage: 'ControllerResizeInfeasible' };
+
+  it.each([
+    ['ControllerResizeError: the pool is full', claimWith({ conditions: [error] })],
+    ['NodeResizeError', claimWith({ conditions: [{ type: 'NodeResizeError', status: 'True' }] })],
+    ['ControllerResizeInfeasible', claimWith({ allocatedResourceStatuses: infeasible })],
+    ['NodeResizeFailed', claimWith({ allocatedResourceStatuses: { storage: 'NodeResizeFailed' } })],
+    [
+      'ControllerResizeInfeasible, ControllerResizeError: the pool is full',
+      claimWith({ allocatedResourceStatuses: infeasible, conditions: [error] }),
+    ],
+  ])('says why it does not grow: %s', (trouble, claim) => {
+    expect(resizeTroubleOf(claim)).toBe(trouble);
+  });
+
+  it.each([
+    ['is on its way', claimWith({ allocatedResourceStatuses: { storage: 'NodeResizeInProgress' } })],
+    ['waits for its pod', claimWith({ conditions: [{ type: 'FileSystemResizePending', status: 'True' }] })],
+    ['has grown after an error', claimWith({ conditions: [error], allocatedResourceStatuses: infeasible }, '2Gi')],
+    ['failed once', claimWith({ conditions: [{ ...error, status: 'False' }] })],
+    ['is told nothing of', claimWith({})],
+  ])('that %s is no trouble', (_, claim) => {
+    expect(resizeTroubleOf(claim)).toBeNull();
   });
 });
 

@@ -125,10 +125,33 @@ describe('a cluster in which nothing is wrong', () => {
       { members: [member(1, { role: 'none' })], status },
       { members: [member(1)], leader: null, status },
     ];
-    for (const scene of young) expect(told(scene, 'Degraded')).toMatch(/^False NotFounded: the cluster is still to be founded/);
+    for (const scene of young)
+      expect(told(scene, 'Degraded')).toMatch(/^False NotFounded: the cluster is still to be founded/);
   });
 
   it('has healthy members once it is led', () => {
     expect(told({ members: three, status }, 'Degraded')).toBe('False Healthy: every member is healthy');
+  });
+});
+
+describe('a volume that does not grow', () => {
+  const resizeTrouble = 'ControllerResizeInfeasible, ControllerResizeError: the pool is full';
+  const asked = { statefulSet: { storageBytes: 2000 }, claim: { requestedBytes: 2000 } };
+  const resource = { storageBytes: 2000 };
+  const stuck = member(1, { ...asked, claim: { ...asked.claim, resizeTrouble } });
+
+  it('is told with what its claim says', () => {
+    const scene: Scene = { members: [stuck, member(2, asked), member(3, asked)], resource };
+    expect(told(scene, 'Degraded')).toBe(
+      `True VolumesNotGrowing: volumes do not grow as they are to. foo-1: ${resizeTrouble}`,
+    );
+    expect(told(scene, 'Progressing')).toContain(resizeTrouble);
+    expect(planned(scene).step).toBeNull();
+  });
+
+  it('is no problem while its claim says nothing', () => {
+    const scene: Scene = { members: [member(1, asked)], resource };
+    expect(told(scene, 'Degraded')).toMatch(/^False Healthy/);
+    expect(told(scene, 'Progressing')).toContain('its storage class grows it');
   });
 });

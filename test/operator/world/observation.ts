@@ -45,6 +45,7 @@ export function observe(world: World, seen: Seen, deaf: ReadonlySet<string> = ne
       requestedBytes: claim.requestedBytes,
       capacityBytes: claim.capacityBytes,
       resizeNeedsRestart: claim.resizeNeedsRestart,
+      resizeTrouble: null,
       kept: claim.kept,
     })),
     answers: new Map([...members].map((member) => [member, answer(world, member, deaf)])),

@@ -112,7 +112,16 @@ function claim(member: SceneMember): ObservedClaim[] {
   if (member.claim === null) return [];
   const name = nameOf(member.number);
   const base = { member: name, uid: `claim-${name}`, deleting: false, phase: 'Bound', kept: false } as const;
-  return [{ ...base, requestedBytes: 1000, capacityBytes: 1000, resizeNeedsRestart: false, ...member.claim }];
+  return [
+    {
+      ...base,
+      requestedBytes: 1000,
+      capacityBytes: 1000,
+      resizeNeedsRestart: false,
+      resizeTrouble: null,
+      ...member.claim,
+    },
+  ];
 }
 
 function answer(member: SceneMember, scene: Scene): Answer {

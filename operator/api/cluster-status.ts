@@ -16,7 +16,13 @@ const member = z.object({
   role: z
     .enum(['leader', 'voter', 'learner', 'waiting', 'unknown'])
     .describe('leader, voter, learner (no vote), waiting (to be added), or unknown.'),
-  healthy: z.boolean().describe('It answers, and the leader has heard of it within an election timeout.'),
+  healthy: z
+    .boolean()
+    .describe(
+      'It answers and follows the leader, which has heard of it within an election timeout, is not sending it a snapshot and is at most 1000 entries ahead; ' +
+        'its pod is ready (that of a learner runs), and its volume is neither lost nor being deleted. `graveyar cluster status` looks at all but the pod ' +
+        'and the volume.',
+    ),
   matchIndex: z
     .int()
     .nonnegative()

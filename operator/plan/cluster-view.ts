@@ -9,7 +9,7 @@ import type { ConfiguredMember, MemberAnswer } from './observed.ts';
 import type { Place, Places } from './place.ts';
 import { answerIn } from './place.ts';
 
-/** How far behind the leader a member may be and count as caught up, in entries: what the leader itself asks of a learner. */
+/** How far behind the leader a member may be and count as caught up, in entries: what the leader itself asks of a learner, held by a test. */
 export const CAUGHT_UP_ENTRIES = 1000;
 
 /** A member of the configuration, with its place. */

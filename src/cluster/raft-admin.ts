@@ -11,6 +11,7 @@ import { withDeadline } from '../lib/deadline.ts';
 import type { ConfChange, ConfChangeSingle } from '../raft/conf-change.ts';
 import { confChange, ConfChangeTransition, ConfChangeType } from '../raft/conf-change.ts';
 import { ProgressState } from '../raft/status.ts';
+import { CAUGHT_UP_ENTRIES } from './caught-up.ts';
 import type { ClusterAdmin, ClusterStatus, LeaderHint } from './cluster-admin.ts';
 import { clusterStatus } from './cluster-status.ts';
 import type { Configuration } from './configuration.ts';
@@ -24,8 +25,6 @@ import type { RaftDriver } from './raft-driver.ts';
 import { isDescribedAs } from './self-description.ts';
 import { watchStatus } from './watch-status.ts';
 
-/** How far a learner may be behind, in entries, to be promoted. */
-const CAUGHT_UP_ENTRIES = 1000;
 /** How long the first write of a cluster may take. */
 const FOUNDING_MILLIS = 30_000;
 

@@ -27,6 +27,8 @@ const MEMBER = '<member>';
 const HELP = `
 A member is named by its name or its id. Any member can be asked; changes are made by the leader.
 "found" makes a cluster of the one member at the address, which was started with --wait-for-cluster.
+"status" calls a member healthy that the leader has heard of within an election timeout, that is not being sent a snapshot and is
+at most 1000 entries behind. On Kubernetes, the GraveyarCluster resource asks for a ready pod and a volume that stays as well.
 
 Examples:
   graveyar cluster members

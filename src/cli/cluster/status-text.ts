@@ -1,9 +1,10 @@
 /**
  * A cluster's status as text, in the words of the GraveyarCluster resource (`kubectl get graveyarclusters`): leader, voters, who is
- * healthy, how far each log is. Pure.
+ * healthy (`member-health.ts`), how far each log is. Pure.
  */
 import type { ClusterMember, ClusterState } from '../../client/index.ts';
 import { grouped, renderTable } from '../table.ts';
+import { isHealthy } from './member-health.ts';
 
 /** What one member says of itself, and below it the members as far as it, or the leader, knows them. */
 export function statusText(state: ClusterState): string {
@@ -30,7 +31,7 @@ export function statusText(state: ClusterState): string {
 function healthText({ members, joint }: ClusterState): string {
   if (members.length === 0) return 'no members yet';
   const voters = members.filter(({ role, outgoing }) => role !== 'learner' && !outgoing);
-  const healthy = voters.filter(({ active }) => active === true).length;
+  const healthy = voters.filter((voter) => isHealthy(voter, members) === true).length;
   const learners = members.filter(({ role }) => role === 'learner').length;
   const known = members.some(({ active }) => active !== null);
   const parts = [
@@ -49,12 +50,17 @@ function tableOf(members: readonly ClusterMember[]): string {
     { title: 'healthy' },
     { title: 'match index', align: 'right' as const },
   ];
-  const rows = members.map(({ name, id, role, active, matchIndex }) => [
-    name,
-    String(id),
-    role,
-    active === null ? 'unknown' : active ? 'yes' : 'no',
-    matchIndex === null ? '' : grouped(matchIndex),
+  const words = new Map([
+    [null, 'unknown'],
+    [true, 'yes'],
+    [false, 'no'],
+  ]);
+  const rows = members.map((member) => [
+    member.name,
+    String(member.id),
+    member.role,
+    words.get(isHealthy(member, members)) ?? '',
+    member.matchIndex === null ? '' : grouped(member.matchIndex),
   ]);
   return renderTable(columns, rows);
 }

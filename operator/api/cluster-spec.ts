@@ -81,7 +81,7 @@ const storage = z
       .enum(['Retain', 'Delete'])
       .default('Retain')
       .describe(
-        'What becomes of the volumes when the GraveyarCluster is deleted. With Retain, one of the same name goes on with their data.',
+        'What becomes of the volumes when the GraveyarCluster is deleted. With Retain, one of the same name goes on with their data. A change holds once the condition Progressing is Settled again.',
       ),
   })
   .meta(

@@ -13,6 +13,7 @@ import {
   growClaim,
   labelMember,
   labelRole,
+  setRetention,
 } from './kubernetes-actions.ts';
 import type { KubernetesTarget } from './kubernetes-actions.ts';
 import { applyMemberStep, askedMember, isMemberStep } from './member-actions.ts';
@@ -37,6 +38,8 @@ export async function applyAction(target: ActionTarget, action: Step | Upkeep): 
       return labelMember(target, action);
     case 'label-role':
       return labelRole(target, action);
+    case 'set-retention':
+      return setRetention(target, action);
     case 'apply-stateful-set':
       return applyStatefulSet(target, action);
     case 'delete-pod':

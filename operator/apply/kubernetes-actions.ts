@@ -91,6 +91,19 @@ export async function labelRole(target: KubernetesTarget, { podUid, leader }: Ac
   target.learned({ pods: await label<Pod>(target, podKind, pod, labels) });
 }
 
+/** `set-retention`. */
+export async function setRetention(
+  { api, objects, limits, learned }: KubernetesTarget,
+  { statefulSetUid, whenDeleted }: Action<'set-retention'>,
+): Promise<void> {
+  const set = objects.statefulSets.find(({ metadata }) => metadata?.uid === statefulSetUid);
+  if (set === undefined) return;
+  const { uid, resourceVersion } = set.metadata ?? {};
+  const patch = { metadata: { uid, resourceVersion }, spec: { persistentVolumeClaimRetentionPolicy: { whenDeleted } } };
+  const changed = await unlessGone(api.patch(statefulSetKind, refOf(set), patch, { ...limits, type: 'merge' }));
+  if (changed !== null) learned({ statefulSets: [changed] });
+}
+
 /** `delete-pod`. */
 export function deletePod(target: KubernetesTarget, { member, podUid }: Action<'delete-pod'>): Promise<void> {
   return remove(target, podKind, podName(member), podUid, 'Background');

@@ -13,7 +13,10 @@ interface StorageRequest {
 
 /** A StatefulSet. */
 export interface StatefulSet extends KubernetesObject {
-  readonly spec?: { readonly volumeClaimTemplates?: readonly { readonly spec?: StorageRequest }[] };
+  readonly spec?: {
+    readonly volumeClaimTemplates?: readonly { readonly spec?: StorageRequest }[];
+    readonly persistentVolumeClaimRetentionPolicy?: { readonly whenDeleted?: string };
+  };
 }
 
 interface Condition {

@@ -53,6 +53,7 @@ export function observeCluster(
       paused: isPaused(cluster),
       replicas: spec.replicas,
       storageBytes: bytesOf(spec.storage.size),
+      whenDeleted: spec.storage.whenDeleted,
       status,
     },
     templateHash: templateHash(cluster),
@@ -109,6 +110,7 @@ function observedStatefulSet(set: StatefulSet, podTroubles: ReadonlyMap<string, 
     deleting: set.metadata?.deletionTimestamp !== undefined,
     templateHash: set.metadata?.annotations?.[TEMPLATE_HASH_ANNOTATION] ?? null,
     storageBytes: bytesOf(template?.resources?.requests?.storage),
+    whenDeleted: set.spec?.persistentVolumeClaimRetentionPolicy?.whenDeleted === 'Delete' ? 'Delete' : 'Retain',
     memberId: memberIdOf(set),
     podTrouble: podTroubles.get(memberOf(set)) ?? null,
   };
@@ -142,8 +144,15 @@ function observedClaim(cluster: GraveyarCluster, claim: Claim): ObservedClaim {
       ({ type, status: value }) => type === 'FileSystemResizePending' && value === 'True',
     ),
     resizeTrouble: resizeTroubleOf(claim),
+    goesWithStatefulSet: goesWithStatefulSet({ metadata: metadata ?? {} }),
     kept: created < clusterCreated,
   };
+}
+
+function goesWithStatefulSet(claim: Claim): boolean | null {
+  const { ownerReferences = [] } = claim.metadata ?? {};
+  if (ownerReferences.some(({ kind, name }) => kind === 'StatefulSet' && name === memberOf(claim))) return true;
+  return controllerUid(claim) === null ? false : null;
 }
 
 function memberIdOf({ metadata }: KubernetesObject): number | null {

@@ -6,9 +6,17 @@
  * who belongs to the cluster or stops something: a plan has at most one, and what comes after is planned from a new observation.
  */
 import type { ClusterStatus } from '../api/cluster-status.ts';
+import type { Retention } from './observed.ts';
 
 /** Can be done at any time, in any order; one that fails does not keep the others, or the step, from being done. */
 export type Upkeep =
+  /** Sets `persistentVolumeClaimRetentionPolicy.whenDeleted` of the StatefulSet, and nothing else, unless that was changed since it was seen. */
+  | {
+      readonly kind: 'set-retention';
+      readonly member: string;
+      readonly statefulSetUid: string;
+      readonly whenDeleted: Retention;
+    }
   /** Server-side apply of Services, ServiceAccount, Role, RoleBinding and PodDisruptionBudget. */
   | { readonly kind: 'apply-shared-objects' }
   /** Labels `graveyar.dev/member-id` on the StatefulSet and its pod, as far as they are missing or wrong. Not in the pod template. */

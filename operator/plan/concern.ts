@@ -19,6 +19,8 @@ export type Work =
   | 'ReplacingMember'
   | 'RollingUpdate'
   | 'GrowingVolumes'
+  | 'UpdatingRetention'
+  | 'ApplyingObjects'
   | 'CleaningUp';
 
 export interface Intent {

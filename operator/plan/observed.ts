@@ -10,6 +10,9 @@
  */
 import type { ClusterStatus } from '../api/cluster-status.ts';
 
+/** What becomes of volumes when the cluster is deleted. */
+export type Retention = 'Retain' | 'Delete';
+
 /** The cluster as it is wanted, and as it was last described. */
 export interface ObservedResource {
   /** `metadata.name`; members are `<name>-<number>`. */
@@ -23,6 +26,8 @@ export interface ObservedResource {
   readonly replicas: number;
   /** `spec.storage.size` in bytes. */
   readonly storageBytes: number;
+  /** `spec.storage.whenDeleted`. */
+  readonly whenDeleted: Retention;
   /** `status` as it is in the API server; `{}` when there is none. */
   readonly status: ClusterStatus;
 }
@@ -38,6 +43,8 @@ export interface ObservedStatefulSet {
   readonly templateHash: string | null;
   /** What its `volumeClaimTemplates` ask for, in bytes. */
   readonly storageBytes: number;
+  /** `persistentVolumeClaimRetentionPolicy.whenDeleted`. */
+  readonly whenDeleted: Retention;
   /** Label `graveyar.dev/member-id`; null: none, or no number. */
   readonly memberId: number | null;
   /** Why it has made no pod for too long, for messages only; null: it has one, or could not have one yet. */
@@ -84,6 +91,8 @@ export interface ObservedClaim {
   readonly resizeNeedsRestart: boolean;
   /** What is said of why it does not become as large as it asks for, for messages only; null: nothing. */
   readonly resizeTrouble: string | null;
+  /** A StatefulSet of this name owns it: it is deleted when that is. Null: somebody else controls it, and Kubernetes leaves that so. */
+  readonly goesWithStatefulSet: boolean | null;
   /** Made before the GraveyarCluster was: kept from an earlier life, and perhaps of another cluster. */
   readonly kept: boolean;
 }

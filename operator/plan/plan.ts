@@ -25,7 +25,7 @@ import { RULES } from './rules.ts';
 import { scaleDown } from './scale-down.ts';
 import { scaleUp } from './scale-up.ts';
 import { statusOf } from './status.ts';
-import { upkeepOf } from './upkeep.ts';
+import { awaitUpkeep, upkeepOf } from './upkeep.ts';
 import { growVolumes } from './volume-growth.ts';
 
 /** In the order in which they are asked. */
@@ -75,7 +75,7 @@ type Decision = Pick<ReturnType<typeof begin>, 'decided'> & { readonly intent: I
 function decide(situation: Situation, clusterId: string | null, view: ClusterView | null): Decision {
   if (clusterId === null) return begin(situation);
   if (view === null) return { intent: withoutLeader(situation, clusterId), decided: null };
-  return { intent: firstIntent({ ...situation, view }), decided: null };
+  return { intent: firstIntent({ ...situation, view }) ?? awaitUpkeep(situation), decided: null };
 }
 
 /** The first intent with a step that nothing before holds back; else the first that waits. */

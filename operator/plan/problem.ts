@@ -109,6 +109,7 @@ const UPKEEP: Readonly<Record<Upkeep['kind'], string>> = {
   'apply-shared-objects': 'not every object of the cluster could be applied',
   'label-member': "members' labels could not be set",
   'label-role': "the leader's label could not be set",
+  'set-retention': 'what becomes of the volumes could not be set',
 };
 
 function failedUpkeep({ observed: { lastFailures } }: Situation, upkeep: readonly Upkeep[]): Problem | null {

@@ -1,24 +1,30 @@
 /**
- * Labels and shared objects set right: costs nobody anything. Pods get and lose the label of the leader by themselves; what is done here is
+ * What becomes of volumes, shared objects and labels set right: costs nobody anything. Pods get and lose the label of the leader by themselves; what is done here is
  * for when they could not.
  */
 import type { Upkeep } from './action.ts';
 import type { ClusterView } from './cluster-view.ts';
-import type { Situation } from './concern.ts';
+import type { Intent, Situation } from './concern.ts';
+import { wait } from './concern.ts';
 import type { Place } from './place.ts';
+import { awaitRetention, retentionUpkeep } from './retention.ts';
 
 /** What is to be set right. `clusterId` null: the cluster has none yet. `view` null: no leader is confirmed, and no role is touched. */
-export function upkeepOf(
-  { observed, places }: Situation,
-  clusterId: string | null,
-  view: ClusterView | null,
-): Upkeep[] {
+export function upkeepOf(situation: Situation, clusterId: string | null, view: ClusterView | null): Upkeep[] {
+  const { observed, places } = situation;
   const shared: Upkeep[] = observed.sharedObjectsCurrent ? [] : [{ kind: 'apply-shared-objects' }];
   const labels = [...places.values()].flatMap((place) => [
     ...memberLabel(place, clusterId),
     ...(view === null ? [] : roleLabel(place, view)),
   ]);
-  return [...shared, ...labels];
+  return [...retentionUpkeep(situation), ...shared, ...labels];
+}
+
+/** Waits until everything is as the spec says that an upkeep brings there. Labels are not of the spec. */
+export function awaitUpkeep(situation: Situation): Intent | null {
+  const retention = awaitRetention(situation);
+  if (retention !== null || situation.observed.sharedObjectsCurrent) return retention;
+  return wait('ApplyingObjects', 'Services, account, role or disruption budget are not yet as the spec says');
 }
 
 function memberLabel(place: Place, clusterId: string | null): Upkeep[] {

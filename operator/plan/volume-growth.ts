@@ -1,10 +1,11 @@
 /**
  * Volumes that grow with the spec, one member after the other: the claim asks for more, the storage class grows it (or refuses, which is
  * told by the step's failure, or later by its claim), and a StatefulSet whose claim template says less is made anew around its pod, as Kubernetes does
- * not let that template change. Volumes never shrink.
+ * not let that template change; for as long its claim does not go with it (`retention.ts`). Volumes never shrink.
  */
 import type { Concern } from './concern.ts';
 import { doStep, wait } from './concern.ts';
+import { isToBeRenewed } from './retention.ts';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -24,7 +25,10 @@ export const growVolumes: Concern = ({ observed, view }) => {
       const step = { kind: 'grow-claim', member: name, claimUid: claim.uid, bytes: wanted } as const;
       return doStep('GrowingVolumes', step, 'GrowingVolume', `growing the volume of ${name} to ${size}`);
     }
-    if (statefulSet.storageBytes < wanted) {
+    if (place !== undefined && isToBeRenewed(place, observed.resource)) {
+      if (claim.goesWithStatefulSet === true || statefulSet.whenDeleted === 'Delete') {
+        return wait('GrowingVolumes', `${name} to ${size}, when its volume does not go with its StatefulSet any more`);
+      }
       const step = { kind: 'orphan-stateful-set', member: name, statefulSetUid: statefulSet.uid } as const;
       const message = `making the StatefulSet of ${name} anew around its pod, with volumes of ${size}`;
       return doStep('GrowingVolumes', step, 'RecreatingStatefulSet', message);

@@ -132,6 +132,10 @@ describe('a list-watch on a real API server', () => {
     await expect(api.patch(configMapKind, ref, labelled, { ...limits, type: 'merge' })).rejects.toMatchObject({
       code: 'CONFLICT',
     });
+    const late = { metadata: { resourceVersion: made.metadata?.resourceVersion }, data: { a: '4' } };
+    await expect(api.patch(configMapKind, ref, late, { ...limits, type: 'merge' })).rejects.toMatchObject({
+      code: 'CONFLICT',
+    });
     const invalid = { metadata: { namespace: NAMESPACE, name: 'Not A Name' } };
     await expect(api.create(configMapKind, invalid, limits)).rejects.toMatchObject({ code: 'INVALID' });
     await expect(api.get(configMapKind, ref, { ...limits, deadlineMillis: 0 })).rejects.toMatchObject({

@@ -407,6 +407,7 @@ describe('upkeep', () => {
   it('makes shared objects again, but not when it is paused', () => {
     const observed = { sharedObjectsCurrent: false };
     expect(planned({ members: three, observed }).upkeep).toEqual([{ kind: 'apply-shared-objects' }]);
+    expect(condition({ members: three, observed }, 'Progressing')).toBe('True ApplyingObjects');
     expect(planned({ members: three, observed, resource: { paused: true } }).upkeep).toEqual([]);
   });
 });

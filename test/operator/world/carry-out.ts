@@ -27,6 +27,10 @@ export function carryOutUpkeep(world: World, action: Upkeep): void {
     return;
   }
   const statefulSet = world.api.statefulSets.get(action.member);
+  if (action.kind === 'set-retention') {
+    if (statefulSet?.uid === action.statefulSetUid) statefulSet.whenDeleted = action.whenDeleted;
+    return;
+  }
   if (statefulSet !== undefined) statefulSet.memberId = action.memberId;
   if (pod !== undefined) pod.memberId = action.memberId;
 }
@@ -40,11 +44,12 @@ export function carryOut(world: World, step: Step, { templateHash, resource }: O
   switch (step.kind) {
     case 'apply-stateful-set': {
       const there = statefulSets.get(step.member);
-      if (there !== undefined) there.templateHash = templateHash;
+      const { storageBytes, whenDeleted } = resource;
+      if (there !== undefined) Object.assign(there, { templateHash, whenDeleted });
       else {
-        const { storageBytes } = resource;
         const { member } = step;
-        statefulSets.set(member, { member, uid: world.uid(), templateHash, storageBytes, memberId: null });
+        const uid = world.uid();
+        statefulSets.set(member, { member, uid, templateHash, storageBytes, whenDeleted, memberId: null });
       }
       return;
     }
@@ -58,6 +63,8 @@ export function carryOut(world: World, step: Step, { templateHash, resource }: O
     case 'orphan-stateful-set': {
       gone(statefulSets.get(step.member)?.uid, step.statefulSetUid);
       statefulSets.delete(step.member);
+      const claim = claims.get(step.member);
+      if (claim !== undefined) claim.goesWithStatefulSet = false;
       const pod = pods.get(step.member);
       if (pod !== undefined && step.kind === 'delete-stateful-set') pod.leavingIn ??= 1 + world.random.integer(3);
       return;

@@ -11,6 +11,7 @@ export function tick(world: World): void {
   for (const pod of world.api.pods.values()) showReadiness(world, pod);
   labelLeader(world);
   growVolumes(world);
+  tieVolumes(world);
 }
 
 function removePods(world: World): void {
@@ -98,5 +99,16 @@ function growVolumes(world: World): void {
     if (claim.capacityBytes >= claim.requestedBytes || world.random.integer(3) === 0) continue;
     claim.capacityBytes = claim.requestedBytes;
     claim.resizeNeedsRestart = world.random.integer(2) === 0;
+  }
+}
+
+/** Claims follow what their StatefulSets say becomes of them, when these get to it. */
+function tieVolumes(world: World): void {
+  const { statefulSets, pods, claims } = world.api;
+  for (const { member, whenDeleted } of statefulSets.values()) {
+    const claim = claims.get(member);
+    if (claim === undefined || pods.get(member)?.leavingIn !== null) continue;
+    const goes = whenDeleted === 'Delete';
+    if (claim.goesWithStatefulSet !== goes && world.random.integer(3) > 0) claim.goesWithStatefulSet = goes;
   }
 }

@@ -23,6 +23,7 @@ export const DISTURBANCES = [
   'broken-template',
   'mend-template',
   'grow',
+  'keep-or-delete',
   'pause',
   'elect',
   'mislabel',
@@ -39,13 +40,20 @@ export function disturb(world: World, what: Disturbance, pick: number): void {
   else if (pod !== undefined) befall(world, what, pod);
 }
 
-type SpecChange = Extract<
-  Disturbance,
-  'scale' | 'new-template' | 'broken-template' | 'mend-template' | 'grow' | 'pause'
->;
+const SPEC_CHANGES = [
+  'scale',
+  'new-template',
+  'broken-template',
+  'mend-template',
+  'grow',
+  'keep-or-delete',
+  'pause',
+] as const satisfies readonly Disturbance[];
+
+type SpecChange = (typeof SPEC_CHANGES)[number];
 
 function isOfSpec(what: Disturbance): what is SpecChange {
-  return ['scale', 'new-template', 'broken-template', 'mend-template', 'grow', 'pause'].includes(what);
+  return (SPEC_CHANGES as readonly Disturbance[]).includes(what);
 }
 
 function changeSpec(world: World, what: SpecChange, pick: number): void {
@@ -53,6 +61,7 @@ function changeSpec(world: World, what: SpecChange, pick: number): void {
   if (what === 'scale') resource.replicas = [1, 3, 5][pick % 3] ?? 3;
   else if (what === 'pause') resource.paused = !resource.paused;
   else if (what === 'grow') resource.storageBytes += 100;
+  else if (what === 'keep-or-delete') resource.whenDeleted = resource.whenDeleted === 'Delete' ? 'Retain' : 'Delete';
   else if (what === 'mend-template') mendTemplate(world);
   else {
     resource.templateHash = `t${world.serial()}`;
@@ -117,6 +126,9 @@ function befallObjects(world: World, what: Disturbance, pod: WorldPod): void {
   const { statefulSets, claims } = world.api;
   if (what === 'delete-stateful-set-by-hand' || what === 'orphan-by-hand') {
     statefulSets.delete(member);
+    // Who deletes one whose volume goes with it deletes the volume, which `delete-claim-by-hand` is for.
+    const tied = claims.get(member);
+    if (tied !== undefined) tied.goesWithStatefulSet = false;
     if (what === 'delete-stateful-set-by-hand') pod.leavingIn ??= 2;
     return;
   }

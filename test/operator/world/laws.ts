@@ -43,6 +43,16 @@ export function checkStep(world: World, step: Step, observed: Observed, truth: T
     if (learners.every(({ id }) => id !== step.memberId)) world.violate('asks for a second learner');
   }
   if (fresh) checkQuorum(world, step, truth);
+  if (fresh) checkTied(world, step, observed);
+}
+
+/** A volume that goes with its StatefulSet does not go with one that is made anew, or of a member. */
+function checkTied(world: World, step: Step, { claims }: Observed): void {
+  if (step.kind !== 'orphan-stateful-set' && step.kind !== 'delete-stateful-set') return;
+  const claim = claims.find(({ member }) => member === step.member);
+  if (claim?.goesWithStatefulSet !== true) return;
+  if (step.kind === 'orphan-stateful-set') world.violate(`orphans the volume of ${step.member}, which goes with it`);
+  else checkVolume(world, step.member, claim.uid);
 }
 
 /** Founding: once in the life of the resource, and never while somebody has data. */

@@ -154,14 +154,16 @@ export function unrest(world: World): string[] {
     expect(pod.memberId === id && statefulSets.get(pod.member)?.memberId === id, `${pod.member} is labelled wrongly`);
     expect(pod.leaderLabel === (store?.leader === id), `the leader label of ${pod.member} is wrong`);
   }
-  for (const { templateHash, storageBytes, member } of statefulSets.values()) {
+  for (const { templateHash, storageBytes, whenDeleted, member } of statefulSets.values()) {
+    expect(whenDeleted === resource.whenDeleted, `StatefulSet ${member} has ${whenDeleted}`);
     expect(templateHash === resource.templateHash, `StatefulSet ${member} is outdated`);
     expect(storageBytes >= resource.storageBytes, `StatefulSet ${member} has the old size`);
   }
   for (const claim of claims.values()) {
-    const { member, capacityBytes, deleting, lost } = claim;
+    const { member, capacityBytes, deleting, lost, goesWithStatefulSet } = claim;
     if (isLeftAlone(claim)) continue;
     expect(!deleting && !lost && capacityBytes >= resource.storageBytes, `claim ${member} is not well`);
+    expect(goesWithStatefulSet === (resource.whenDeleted === 'Delete'), `claim ${member} has another fate`);
   }
   const settled = (type: string): string | undefined => status.conditions?.find((one) => one.type === type)?.status;
   expect(settled('Available') === 'True', 'not Available');

@@ -1,6 +1,6 @@
 // The objects of a simulated cluster: those of Kubernetes, and what lies on volumes. Plain state; `controllers.ts` and `store.ts` move it.
 import type { ClusterStatus } from '../../../operator/api/cluster-status.ts';
-import type { PodState } from '../../../operator/plan/observed.ts';
+import type { PodState, Retention } from '../../../operator/plan/observed.ts';
 import { SeededRandom } from '../../support/seeded-random.ts';
 import type { Store } from './store.ts';
 
@@ -12,6 +12,7 @@ export interface WorldResource {
   replicas: number;
   templateHash: string;
   storageBytes: number;
+  whenDeleted: Retention;
   status: ClusterStatus;
 }
 
@@ -20,6 +21,7 @@ export interface WorldStatefulSet {
   readonly uid: string;
   templateHash: string;
   storageBytes: number;
+  whenDeleted: Retention;
   memberId: number | null;
 }
 
@@ -63,6 +65,7 @@ export interface WorldClaim {
   requestedBytes: number;
   capacityBytes: number;
   resizeNeedsRestart: boolean;
+  goesWithStatefulSet: boolean;
   volume: Volume;
 }
 
@@ -105,6 +108,7 @@ export class World {
         replicas,
         templateHash: 't1',
         storageBytes: 1000,
+        whenDeleted: 'Retain',
         status: {},
       },
       statefulSets: new Map(),
@@ -165,6 +169,7 @@ export class World {
       requestedBytes: storageBytes,
       capacityBytes: storageBytes,
       resizeNeedsRestart: false,
+      goesWithStatefulSet: false,
       volume: { id: 0, clusterId: null, match: 0, removed: false },
     };
     this.api.claims.set(member, claim);

@@ -46,6 +46,7 @@ export function observe(world: World, seen: Seen, deaf: ReadonlySet<string> = ne
       capacityBytes: claim.capacityBytes,
       resizeNeedsRestart: claim.resizeNeedsRestart,
       resizeTrouble: null,
+      goesWithStatefulSet: claim.goesWithStatefulSet,
       kept: claim.kept,
     })),
     answers: new Map([...members].map((member) => [member, answer(world, member, deaf)])),

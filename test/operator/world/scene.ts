@@ -64,6 +64,7 @@ export function observedScene(scene: Scene): Observed {
       paused: false,
       replicas: scene.replicas ?? voters.length,
       storageBytes: 1000,
+      whenDeleted: 'Retain',
       status: scene.status ?? {
         clusterId: CLUSTER_ID,
         members: [{ name: 'foo-1', id: '100', role: 'leader', healthy: true }],
@@ -86,7 +87,7 @@ function statefulSet(member: SceneMember): ObservedStatefulSet[] {
   if (member.statefulSet === null) return [];
   const name = nameOf(member.number);
   const base = { member: name, uid: `sts-${name}`, deleting: false, templateHash: TEMPLATE, storageBytes: 1000 };
-  return [{ ...base, memberId: idOf(member), podTrouble: null, ...member.statefulSet }];
+  return [{ ...base, whenDeleted: 'Retain', memberId: idOf(member), podTrouble: null, ...member.statefulSet }];
 }
 
 function pod(member: SceneMember, { leader = 1 }: Scene): ObservedPod[] {
@@ -112,16 +113,8 @@ function claim(member: SceneMember): ObservedClaim[] {
   if (member.claim === null) return [];
   const name = nameOf(member.number);
   const base = { member: name, uid: `claim-${name}`, deleting: false, phase: 'Bound', kept: false } as const;
-  return [
-    {
-      ...base,
-      requestedBytes: 1000,
-      capacityBytes: 1000,
-      resizeNeedsRestart: false,
-      resizeTrouble: null,
-      ...member.claim,
-    },
-  ];
+  const size = { requestedBytes: 1000, capacityBytes: 1000, resizeNeedsRestart: false, resizeTrouble: null };
+  return [{ ...base, ...size, goesWithStatefulSet: false, ...member.claim }];
 }
 
 function answer(member: SceneMember, scene: Scene): Answer {

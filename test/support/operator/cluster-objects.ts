@@ -34,8 +34,8 @@ export class ClusterHandle {
     return `/apis/${API_GROUP_VERSION}/namespaces/${this.namespace}/${PLURAL}`;
   }
 
-  /** Makes it; its members can do with little. */
-  async create(replicas: number): Promise<void> {
+  /** Makes it; its members can do with little. `spec` has what is to be otherwise, by top-level field. */
+  async create(replicas: number, spec: object = {}): Promise<void> {
     await this.api.create(this.path, {
       apiVersion: API_GROUP_VERSION,
       kind: KIND,
@@ -45,6 +45,7 @@ export class ClusterHandle {
         image: { reference: 'graveyar-db:test' },
         storage: { size: '1Gi', whenDeleted: 'Delete' },
         settings: { gracePeriodSeconds: 5, segmentSize: '1Mi', logSize: '2Mi' },
+        ...spec,
       },
     });
   }
@@ -64,15 +65,15 @@ export class ClusterHandle {
     const cluster = await this.get();
     if (cluster === null) return 'there is none';
     const { spec, status = {}, metadata } = cluster;
-    const is = (type: string): string => status.conditions?.find((condition) => condition.type === type)?.status ?? '';
+    const condition = (name: string) => status.conditions?.find(({ type }) => type === name);
     const facts = {
       generation: status.observedGeneration === metadata.generation,
       voters: status.replicas === spec.replicas,
       ready: status.readyReplicas === spec.replicas,
       members: status.members?.length === spec.replicas,
-      available: is('Available') === 'True',
-      settled: is('Progressing') === 'False',
-      healthy: is('Degraded') === 'False',
+      available: condition('Available')?.status === 'True',
+      settled: condition('Progressing')?.reason === 'Settled',
+      healthy: condition('Degraded')?.status === 'False',
     };
     const missing = Object.entries(facts).filter(([, holds]) => !holds);
     return missing.length === 0 ? null : `not ${missing.map(([name]) => name).join(', ')}: ${JSON.stringify(status)}`;

@@ -354,8 +354,22 @@ describe('growing volumes', () => {
       },
       'delete-pod foo-2',
     ],
+    [
+      'waits until the old StatefulSet is gone',
+      {
+        members: [member(1, { ...asked, statefulSet: { deleting: true } }), member(2, done), member(3, done)],
+        ...bigger,
+      },
+      'nothing',
+    ],
     ['never shrinks', { members: [member(1, done), member(2, done), member(3, done)] }, 'nothing'],
   ]);
+});
+
+it('a StatefulSet that is being deleted is not what the spec says', () => {
+  const scene: Scene = { members: [member(1), member(2, { statefulSet: { deleting: true } }), member(3)] };
+  expect(stepOf(scene)).toBe('nothing');
+  expect(condition(scene, 'Progressing')).toBe('True Starting');
 });
 
 describe('whom to believe', () => {

@@ -1,6 +1,7 @@
-// What of a spec no pod template carries, on a real API server with Kubernetes' own controllers: what becomes of volumes. One cluster of one
-// member after the other, each `it` going on where the last one ended.
+// What of a spec no pod template carries, on a real API server with Kubernetes' own controllers and storage that grows: what becomes of volumes,
+// their size, and the pause. One cluster of one member after the other, each `it` going on where the last one ended.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PAUSED_ANNOTATION } from '../../operator/api/graveyar-cluster.ts';
 import { runOperator } from '../../operator/run-operator.ts';
 import { loadOperatorSettings } from '../../operator/settings.ts';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -24,10 +25,14 @@ const soon = { timeout: PHASE_MILLIS, interval: 100 } as const;
 /** What is read of the objects here. */
 interface Thing extends KubernetesObject {
   readonly metadata: KubernetesObject['metadata'] & {
+    readonly generation?: number;
+    readonly resourceVersion?: string;
     readonly ownerReferences?: readonly { readonly kind: string; readonly uid: string }[];
   };
   readonly spec: {
+    readonly resources?: { readonly requests: { readonly storage: string } };
     readonly persistentVolumeClaimRetentionPolicy?: { readonly whenDeleted: string };
+    readonly volumeClaimTemplates?: readonly { readonly spec: Thing['spec'] }[];
   };
   readonly status?: unknown;
 }
@@ -46,6 +51,11 @@ describe('a change of what no pod template carries:', () => {
     directory = await temporaryDirectory();
     await installDefinition(plane.api);
     await plane.api.create('/api/v1/namespaces', { metadata: { name: NAMESPACE } });
+    await plane.api.create('/apis/storage.k8s.io/v1/storageclasses', {
+      metadata: { name: 'elastic' },
+      provisioner: 'graveyar.dev/played',
+      allowVolumeExpansion: true,
+    });
     node = new PlayedNode({ api: plane.api, namespace: NAMESPACE, directory: directory.path, network: '127.77.3' });
     await node.start();
     const { kubeconfig } = plane;
@@ -80,11 +90,16 @@ describe('a change of what no pod template carries:', () => {
     return found;
   };
   const statefulSet = (): Promise<Thing> => get('/apis/apps/v1', 'statefulsets', 'foo-1');
+  const pod = (): Promise<Thing> => get('/api/v1', 'pods', 'foo-1-0');
   const claim = (): Promise<Thing> => get('/api/v1', 'persistentvolumeclaims', 'data-foo-1-0');
+  const service = (): Promise<Thing> => get('/api/v1', 'services', 'foo-rw');
+  const annotations = async (): Promise<Readonly<Record<string, string>>> =>
+    (await service()).metadata.annotations ?? {};
   const settle = (): Promise<void> => expect.poll(() => cluster.unsettled(), soon).toBeNull();
   const found = async (whenDeleted: 'Retain' | 'Delete'): Promise<void> => {
     await cluster.create(1, {
-      storage: { size: '1Gi', whenDeleted },
+      storage: { size: '1Gi', storageClassName: 'elastic', whenDeleted },
+      service: { annotations: { 'a.example/one': '1', 'a.example/two': '2' } },
     });
     await settle();
   };
@@ -94,11 +109,58 @@ describe('a change of what no pod template carries:', () => {
   const whenDeleted = async (): Promise<string | undefined> =>
     (await statefulSet()).spec.persistentVolumeClaimRetentionPolicy?.whenDeleted;
 
-  it('volumes stay when they are to stay at the end', { timeout: TEST_MILLIS }, async () => {
+  it('volumes grow under their pod', { timeout: TEST_MILLIS }, async () => {
     await found('Delete');
-    expect([await whenDeleted(), await owners()]).toEqual(['Delete', ['StatefulSet']]);
-    await cluster.change({ storage: { whenDeleted: 'Retain' } });
+    const before = { set: await statefulSet(), pod: await pod(), claim: await claim() };
+    expect(before.claim.metadata.ownerReferences).toMatchObject([{ uid: before.set.metadata.uid }]);
+    await cluster.change({ storage: { size: '2Gi' } });
     await settle();
+    const after = { set: await statefulSet(), pod: await pod(), claim: await claim() };
+    expect(after.pod.metadata.uid).toBe(before.pod.metadata.uid);
+    expect(after.claim.metadata.uid).toBe(before.claim.metadata.uid);
+    expect(after.claim).toMatchObject({ status: { phase: 'Bound', capacity: { storage: '2Gi' } } });
+    expect(after.claim.metadata).not.toHaveProperty('deletionTimestamp');
+    expect(after.set.metadata.uid).not.toBe(before.set.metadata.uid);
+    expect(after.set.spec.volumeClaimTemplates?.[0]?.spec.resources?.requests.storage).toBe('2Gi');
+    // It went with the StatefulSet before, and goes with this one now.
+    expect(after.claim.metadata.ownerReferences).toMatchObject([{ uid: after.set.metadata.uid }]);
+    expect(after.pod.metadata.ownerReferences).toMatchObject([{ uid: after.set.metadata.uid }]);
+  });
+
+  it('nothing is done while it is paused, and all of it afterwards', { timeout: TEST_MILLIS }, async () => {
+    const pause = (value: 'true' | null): Promise<unknown> =>
+      plane.api.patch(`${cluster.path}/foo`, { metadata: { annotations: { [PAUSED_ANNOTATION]: value } } });
+    const seen = async (): Promise<string> => {
+      const { metadata, status } = (await cluster.get()) ?? {};
+      const progress = status?.conditions?.find(({ type }) => type === 'Progressing');
+      return `${progress?.reason} ${Number(metadata?.generation) - Number(status?.observedGeneration)}`;
+    };
+    const state = async (): Promise<unknown[]> => [
+      (await statefulSet()).metadata.generation,
+      (await service()).metadata.resourceVersion,
+      (await pod()).metadata.uid,
+      await owners(),
+    ];
+    await pause('true');
+    await expect.poll(seen, soon).toBe('Paused 0');
+    const [before, done] = [await state(), actions.length];
+    await cluster.change({ storage: { whenDeleted: 'Retain' }, service: { annotations: { 'a.example/one': '1' } } });
+    await expect.poll(seen, soon).toBe('Paused 0');
+    // Whatever the first change could have set off has been done when the next one is seen.
+    await cluster.change({ settings: { logLevel: 'debug' } });
+    await expect.poll(seen, soon).toBe('Paused 0');
+    expect(await state()).toEqual(before);
+    expect(new Set(actions.slice(done))).toEqual(new Set(['status']));
+
+    await pause(null);
+    await expect.poll(seen, soon).toBe('Settled 0');
+    await settle();
+    expect((await pod()).metadata.uid).not.toBe(before[2]);
+    expect(await annotations()).toHaveProperty(['a.example/one'], '1');
+    expect([await whenDeleted(), await owners()]).toEqual(['Retain', []]);
+  });
+
+  it('volumes stay when they are to stay at the end', { timeout: TEST_MILLIS }, async () => {
     await cluster.change({ storage: { whenDeleted: 'Delete' } });
     await settle();
     expect([await whenDeleted(), await owners()]).toEqual(['Delete', ['StatefulSet']]);

@@ -14,9 +14,10 @@ import { ROOT } from '../source-tree.ts';
 interface ClaimObject extends KubernetesObject {
   readonly spec: {
     readonly volumeName?: string;
+    readonly storageClassName?: string;
     readonly resources: { readonly requests: { readonly storage: string } };
   };
-  readonly status: { readonly phase?: string };
+  readonly status: { readonly phase?: string; readonly capacity?: { readonly storage: string } };
 }
 
 interface PodObject extends KubernetesObject {
@@ -131,27 +132,38 @@ export class PlayedNode {
     } else await this.#options.api.patch(`${path}/${NODE}`, { spec });
   }
 
-  /** A volume for each claim: another one for another claim of the same name, and so an empty one. */
+  /** A volume for each claim, as large as that asks for: another one for another claim of the same name, and so an empty one. */
   async #provideVolumes(): Promise<void> {
     const { api, namespace, directory } = this.#options;
     const claims = await api.list(`/api/v1/namespaces/${namespace}/persistentvolumeclaims`);
     for (const claim of claims as readonly ClaimObject[]) {
       const { name, uid = '' } = claim.metadata;
       const volume = `volume-${uid}`;
+      await this.#growVolume(claim);
       if (claim.spec.volumeName !== undefined || (await api.find(`/api/v1/persistentvolumes/${volume}`)) !== null) {
         continue;
       }
       await api.create('/api/v1/persistentvolumes', {
         metadata: { name: volume },
         spec: {
-          capacity: { storage: claim.spec.resources.requests.storage },
+          capacity: claim.spec.resources.requests,
           accessModes: ['ReadWriteOnce'],
+          storageClassName: claim.spec.storageClassName ?? '',
           claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', namespace, name, uid },
           persistentVolumeReclaimPolicy: 'Retain',
           hostPath: { path: join(directory, 'volumes', volume) },
         },
       });
     }
+  }
+
+  async #growVolume({ metadata: { name, uid }, spec, status }: ClaimObject): Promise<void> {
+    const { api, namespace } = this.#options;
+    const capacity = spec.resources.requests;
+    if (status.phase !== 'Bound' || status.capacity?.storage === capacity.storage) return;
+    await api.patch(`/api/v1/persistentvolumes/${String(spec.volumeName)}`, { spec: { capacity } });
+    const path = `/api/v1/namespaces/${namespace}/persistentvolumeclaims/${name}/status`;
+    await api.patch(path, { metadata: { uid }, status: { capacity } });
   }
 
   async #runPods(): Promise<void> {

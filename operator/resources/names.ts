@@ -28,6 +28,9 @@ export const LEADER_ROLE = 'leader';
 /** On a StatefulSet and in its pod template: the hash of the template that was applied. */
 export const TEMPLATE_HASH_ANNOTATION = 'graveyar.dev/template-hash';
 
+/** On an object that a cluster has once: the hash of all that was applied: what was wanted once and is no more shows by it. */
+export const OBJECT_HASH_ANNOTATION = 'graveyar.dev/object-hash';
+
 /** Who applies, in `metadata.managedFields`. */
 export const FIELD_MANAGER = 'graveyar-db-operator';
 

@@ -1,13 +1,17 @@
 // What is read of the API server's objects and of members' answers, and how it is told to people.
 import { describe, expect, it } from 'vitest';
 import { errorFromAnswer } from '../../operator/kubernetes/api-error.ts';
+import type { KubernetesObject, ObjectMeta } from '../../operator/kubernetes/object.ts';
 import { EventRecorder } from '../../operator/kubernetes/event-recorder.ts';
 import { includes } from '../../operator/observe/includes.ts';
 import type { Claim, ContainerStatus, Pod } from '../../operator/observe/kinds.ts';
+import { observeCluster } from '../../operator/observe/observe-cluster.ts';
 import { podStateOf } from '../../operator/observe/pod-state.ts';
 import { bytesOf } from '../../operator/observe/quantity.ts';
 import { resizeTroubleOf } from '../../operator/observe/resize-trouble.ts';
+import { sharedObjects } from '../../operator/resources/shared-objects.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
+import { clusterWith } from '../support/cluster-specs.ts';
 import { ManualClock } from '../support/manual-clock.ts';
 import { objectOf, ScriptedApi } from '../support/operator/scripted-api.ts';
 
@@ -111,6 +115,45 @@ describe('an object', () => {
     expect(includes({ ...wanted, spec: { ...wanted.spec, ports: [] } }, wanted)).toBe(false);
     expect(includes({ ...wanted, spec: { ...wanted.spec, ports: [{ port: 1 }, { port: 4000 }] } }, wanted)).toBe(false);
     expect(includes({ spec: wanted.spec }, wanted)).toBe(false);
+  });
+});
+
+describe('shared objects', () => {
+  const wanted = clusterWith({ service: { annotations: { 'a.example/one': '1' } } });
+  const current = (objects: readonly KubernetesObject[]): boolean =>
+    observeCluster(
+      wanted,
+      { cluster: wanted, statefulSets: [], pods: [], claims: [], shared: objects },
+      {
+        now: '2026-05-04T03:02:01Z',
+        freshClusterId: 'x',
+        answers: new Map(),
+        secretTrouble: null,
+        podTroubles: new Map(),
+        lastFailures: [],
+      },
+    ).sharedObjectsCurrent;
+  /** With the metadata of Services changed. */
+  const withMetadata = (change: (metadata: ObjectMeta) => ObjectMeta): KubernetesObject[] =>
+    sharedObjects(wanted).map((object) =>
+      object.kind === 'Service' ? { ...object, metadata: change(object.metadata) } : object,
+    );
+
+  it('are as they are wanted when all are, whatever others have added', () => {
+    expect(current(sharedObjects(wanted))).toBe(true);
+    expect(current(sharedObjects(wanted).slice(1))).toBe(false);
+    const added = { 'cloud.example/address': 'there' };
+    expect(
+      current(withMetadata(({ annotations, ...rest }) => ({ ...rest, annotations: { ...annotations, ...added } }))),
+    ).toBe(true);
+  });
+
+  it('are not when they have what was wanted before, or lack what is wanted', () => {
+    const more = { 'a.example/one': '1', 'a.example/two': '2' };
+    expect(current(sharedObjects(clusterWith({ service: { annotations: more } })))).toBe(false);
+    expect(current(sharedObjects(clusterWith()))).toBe(false);
+    // Made by an operator that wrote no hash.
+    expect(current(withMetadata((metadata) => ({ ...metadata, annotations: { 'a.example/one': '1' } })))).toBe(false);
   });
 });
 

@@ -126,6 +126,8 @@ describe('what is seen of it', () => {
       now: '2026-05-04T03:02:01Z',
       freshClusterId: 'x',
       answers: new Map(),
+      secretTrouble: null,
+      podTroubles: new Map(),
       lastFailures: [],
     });
   const owner = (kind: string, name: string, controller = true): OwnerReference => {

@@ -1,5 +1,5 @@
 // What of a spec no pod template carries, on a real API server with Kubernetes' own controllers and storage that grows: what becomes of volumes,
-// their size, and the pause. One cluster of one member after the other, each `it` going on where the last one ended.
+// their size, annotations of Services, and the pause. One cluster of one member after the other, each `it` going on where the last one ended.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { PAUSED_ANNOTATION } from '../../operator/api/graveyar-cluster.ts';
 import { runOperator } from '../../operator/run-operator.ts';
@@ -109,8 +109,26 @@ describe('a change of what no pod template carries:', () => {
   const whenDeleted = async (): Promise<string | undefined> =>
     (await statefulSet()).spec.persistentVolumeClaimRetentionPolicy?.whenDeleted;
 
-  it('volumes grow under their pod', { timeout: TEST_MILLIS }, async () => {
+  it('an annotation goes from the Service; what others put there stays', { timeout: TEST_MILLIS }, async () => {
     await found('Delete');
+    const path = `/api/v1/namespaces/${NAMESPACE}/services/foo-rw`;
+    await plane.api.patch(path, { metadata: { annotations: { 'cloud.example/address': 'there' } } });
+    const { spec, metadata } = await service();
+    await cluster.change({ service: { annotations: { 'a.example/one': null } } });
+    await settle();
+    expect(await annotations()).toMatchObject({ 'a.example/two': '2', 'cloud.example/address': 'there' });
+    expect(await annotations()).not.toHaveProperty(['a.example/one']);
+    await cluster.change({ service: { annotations: null, type: 'NodePort' } });
+    await settle();
+    expect(await annotations()).toHaveProperty(['cloud.example/address'], 'there');
+    expect(await annotations()).not.toHaveProperty(['a.example/two']);
+    expect((await service()).spec).toMatchObject({ type: 'NodePort' });
+    await cluster.change({ service: { type: 'ClusterIP' } });
+    await settle();
+    expect(await service()).toMatchObject({ spec, metadata: { uid: metadata.uid } });
+  });
+
+  it('volumes grow under their pod', { timeout: TEST_MILLIS }, async () => {
     const before = { set: await statefulSet(), pod: await pod(), claim: await claim() };
     expect(before.claim.metadata.ownerReferences).toMatchObject([{ uid: before.set.metadata.uid }]);
     await cluster.change({ storage: { size: '2Gi' } });

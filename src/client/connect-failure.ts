@@ -49,5 +49,12 @@ export function connectFailure(error: unknown): string | null {
   const known = /\bE[A-Z_]{3,}\b/.exec(said)?.[0];
   const reason = known === undefined ? undefined : reasons[known];
   if (reason !== undefined) return reason;
-  return said === '' || said === 'null' ? 'no connection' : said.replace(/^Error: /, '');
+  return said === '' || said === 'null' ? 'no connection' : (alertOf(said) ?? said.replace(/^Error: /, ''));
+}
+
+/** What the other side of a TLS handshake said, without the codes and file names that OpenSSL has around it. */
+function alertOf(said: string): string | null {
+  const alert = /:SSL routines:[^:]*:([^:]*\balert\b[^:]*):/.exec(said)?.[1];
+  if (alert === undefined) return null;
+  return alert.includes('certificate required') ? 'the server asks for a certificate of the client' : `TLS: ${alert}`;
 }

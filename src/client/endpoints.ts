@@ -9,7 +9,13 @@ import { defined } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { ClientTls } from './client-options.ts';
 import { Connection } from './connection.ts';
-import { DeadlineExceededError, GraveyarError, NotLeaderError, UnavailableError } from './errors.ts';
+import {
+  DeadlineExceededError,
+  GraveyarError,
+  InvalidArgumentError,
+  NotLeaderError,
+  UnavailableError,
+} from './errors.ts';
 import { Reachability } from './reachability.ts';
 
 /** Members that are not in the list, but were named as the leader: connections are kept to so many. */
@@ -187,6 +193,14 @@ export class Endpoints {
 }
 
 function secure({ ca, cert, key }: ClientTls): ChannelCredentials {
+  if ((cert === undefined) !== (key === undefined)) {
+    const missing = cert === undefined ? 'cert' : 'key';
+    throw new InvalidArgumentError(
+      `tls.cert and tls.key go together: tls.${missing} is missing`,
+      `tls.${missing}`,
+      'both or neither',
+    );
+  }
   const buffer = (bytes: Uint8Array | undefined): Buffer | null => (bytes === undefined ? null : Buffer.from(bytes));
   return credentials.createSsl(buffer(ca), buffer(key), buffer(cert));
 }

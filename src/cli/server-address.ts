@@ -1,19 +1,17 @@
 /**
  * How the commands that talk to a server find it: the flags they share, and the SDK client made of them.
  */
-import { readFileSync } from 'node:fs';
 import { InvalidArgumentError, Option } from 'commander';
 import type { Command } from 'commander';
 import { GraveyarClient } from '../client/index.ts';
 import { parseDuration } from '../config/duration.ts';
-import { EXIT } from './exit-code.ts';
-import { CommandFailure } from './failure.ts';
+import { addTlsFlags, readClientTls } from './client-tls.ts';
+import type { TlsFlags } from './client-tls.ts';
 import type { Terminal } from './terminal.ts';
 
 /** The flags that {@link addServerFlags} adds, as commander gives them. */
-export interface ServerFlags {
+export interface ServerFlags extends TlsFlags {
   readonly address?: string;
-  readonly tlsCa?: string;
   readonly timeout?: number;
 }
 
@@ -30,15 +28,12 @@ export function addressFlag(): Option {
 
 /** Adds the flags that say where the server is and how to talk to it. */
 export function addServerFlags(command: Command): Command {
-  return command
-    .addOption(addressFlag())
-    .option('--tls-ca <path>', 'PEM file of the authority that signed the certificate; turns TLS on')
-    .addOption(
-      new Option(
-        '--timeout <duration>',
-        'how long one call may take with its retries (default: 30s, but 3s when no server can be reached)',
-      ).argParser(durationArgument),
-    );
+  return addTlsFlags(command.addOption(addressFlag())).addOption(
+    new Option(
+      '--timeout <duration>',
+      'how long one call may take with its retries (default: 30s, but 3s when no server can be reached)',
+    ).argParser(durationArgument),
+  );
 }
 
 /** Runs `work` with a client for the flags, and closes it whatever happens. */
@@ -48,9 +43,10 @@ export async function withClient<T>(
   work: (client: GraveyarClient) => Promise<T>,
 ): Promise<T> {
   const addresses = (flags.address ?? terminal.environment['GRAVEYAR_ADDRESS'] ?? DEFAULT_ADDRESS).split(',');
+  const tls = readClientTls(flags, terminal.environment);
   const client = new GraveyarClient(addresses, {
     ...(flags.timeout === undefined ? { connectMillis: CONNECT_MILLIS } : { deadlineMillis: flags.timeout }),
-    ...(flags.tlsCa === undefined ? {} : { tls: { ca: readPem(flags.tlsCa) } }),
+    ...(tls === null ? {} : { tls }),
   });
   try {
     return await work(client);
@@ -76,12 +72,4 @@ export function durationArgument(text: string): number {
 /** Gathers an argument that may be given several times. */
 export function listArgument(text: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), text];
-}
-
-function readPem(path: string): Uint8Array {
-  try {
-    return readFileSync(path);
-  } catch (error) {
-    throw new CommandFailure(`--tls-ca: ${(error as Error).message}`, EXIT.usage);
-  }
 }

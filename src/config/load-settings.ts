@@ -20,7 +20,13 @@ export interface SettingsSources {
 }
 
 /** Variables of ours that are no settings of a server. */
-export const OTHER_VARIABLES: ReadonlySet<string> = new Set(['GRAVEYAR_CONFIG', 'GRAVEYAR_ADDRESS']);
+export const OTHER_VARIABLES: ReadonlySet<string> = new Set([
+  'GRAVEYAR_CONFIG',
+  'GRAVEYAR_ADDRESS',
+  'GRAVEYAR_CLIENT_TLS_CA',
+  'GRAVEYAR_CLIENT_TLS_CERT',
+  'GRAVEYAR_CLIENT_TLS_KEY',
+]);
 
 /** The settings cannot be used. `problems` has one line for each thing to mend. */
 export class SettingsError extends Error {

@@ -6,6 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { GraveyarClient } from '../../client/index.ts';
+import type { ClientOptions } from '../../client/index.ts';
+import { addTlsFlags, readClientTls } from '../client-tls.ts';
+import type { TlsFlags } from '../client-tls.ts';
 import { addressFlag, countArgument, durationArgument, listArgument } from '../server-address.ts';
 import { EXIT } from '../exit-code.ts';
 import { CommandFailure } from '../failure.ts';
@@ -18,7 +21,7 @@ import type { Measurement } from './measure.ts';
 import { WORKLOADS } from './workloads.ts';
 import type { Workload } from './workloads.ts';
 
-interface BenchFlags {
+interface BenchFlags extends TlsFlags {
   readonly address?: string;
   readonly duration: number;
   readonly eventBytes: number;
@@ -35,6 +38,12 @@ interface BenchResult extends Measurement {
   readonly emptyEventsPerSecond: number | null;
   /** Of the two. */
   readonly ratio: number | null;
+}
+
+/** What is measured, and how it is connected to. */
+interface Target {
+  readonly address: string;
+  readonly options: ClientOptions;
 }
 
 /** Of the hidden command that runs the empty handler. */
@@ -58,10 +67,11 @@ Examples:
 
 /** Adds the command. */
 export function addBenchCommand(program: Command, terminal: Terminal): void {
-  program
+  const command = program
     .command('bench')
     .description('measure appends, reads and subscriptions')
-    .addOption(addressFlag())
+    .addOption(addressFlag());
+  addTlsFlags(command)
     .option('--duration <duration>', 'of each workload', durationArgument, 2500)
     .option('--event-bytes <count>', 'data of each event', countArgument, 256)
     .option('--workload <name>', 'only this; may be given several times', listArgument)
@@ -75,16 +85,22 @@ async function bench(flags: BenchFlags, terminal: Terminal): Promise<void> {
   const chosen = WORKLOADS.filter(({ name }) => flags.workload?.includes(name) ?? true);
   if (chosen.length === 0) throw new CommandFailure('--workload: there is no such workload', EXIT.usage);
   const address = flags.address ?? terminal.environment['GRAVEYAR_ADDRESS'];
+  // The bench's own server has none.
+  const tls = address === undefined ? null : readClientTls(flags, terminal.environment);
   const directory = mkdtempSync(join(flags.dataDirectory, 'graveyar-bench-'));
   const children: ChildProgram[] = [];
   try {
-    const server = address ?? (await startOwnServer(directory, children, terminal));
-    const empty = await startChild([EMPTY_SERVER_COMMAND], EMPTY_SERVER_READY, terminal.clock);
-    children.push(empty);
+    const server: Target = {
+      address: address ?? (await startOwnServer(directory, children, terminal)),
+      options: tls === null ? {} : { tls },
+    };
+    const child = await startChild([EMPTY_SERVER_COMMAND], EMPTY_SERVER_READY, terminal.clock);
+    children.push(child);
+    const empty: Target = { address: child.address, options: {} };
     const results: BenchResult[] = [];
     for (const workload of chosen) {
       if (terminal.interrupted.aborted) break;
-      const result = await runBoth(workload, server, empty.address, flags, terminal);
+      const result = await runBoth(workload, server, empty, flags, terminal);
       if (flags.json === true) await writeJson(terminal.stdout, result);
       else terminal.stderr.write(`${workload.name} (${workload.inFlight} in flight) done\n`);
       results.push(result);
@@ -105,8 +121,8 @@ async function startOwnServer(directory: string, children: ChildProgram[], termi
 
 async function runBoth(
   workload: Workload,
-  server: string,
-  empty: string,
+  server: Target,
+  empty: Target,
   flags: BenchFlags,
   terminal: Terminal,
 ): Promise<BenchResult> {
@@ -124,11 +140,11 @@ async function runBoth(
 /** Once briefly to warm up, and once to be measured, each with the same client. */
 async function runOne(
   workload: Workload,
-  address: string,
+  { address, options }: Target,
   flags: BenchFlags,
   terminal: Terminal,
 ): Promise<Measurement> {
-  const client = new GraveyarClient(address);
+  const client = new GraveyarClient(address, options);
   try {
     const { clock, interrupted: signal } = terminal;
     const context = { client, clock, signal, eventBytes: flags.eventBytes };

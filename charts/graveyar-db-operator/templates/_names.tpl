@@ -4,17 +4,18 @@
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" -}}
 {{- end -}}
 
+{{/* Refused here, as the API server would refuse the Service alone and leave the rest of the release behind. */}}
 {{- define "graveyar-db-operator.fullname" -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride -}}
-{{- else -}}
+{{- $fullname := .Values.fullnameOverride -}}
+{{- if not $fullname -}}
 {{- $name := include "graveyar-db-operator.name" . -}}
-{{- if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 53 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 53 | trimSuffix "-" -}}
+{{- $whole := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) -}}
+{{- $fullname = regexReplaceAll "-+$" ($whole | trunc 53) "" -}}
 {{- end -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $fullname) -}}
+{{- fail (printf "%q cannot be the name of the operator's objects, which starts with a letter and has lower-case letters, digits and dashes only: set fullnameOverride" $fullname) -}}
 {{- end -}}
+{{- $fullname -}}
 {{- end -}}
 
 {{- define "graveyar-db-operator.selector" -}}

@@ -1,7 +1,15 @@
 {{/* What the cluster of this release is called, and how its objects are labelled. */}}
 
+{{/* Refused here, as the API server would refuse the GraveyarCluster alone and leave the rest of the release behind. */}}
 {{- define "graveyar-db.cluster" -}}
-{{- default .Release.Name .Values.fullnameOverride -}}
+{{- $name := default .Release.Name .Values.fullnameOverride -}}
+{{- if not (regexMatch "^[a-z]([-a-z0-9]*[a-z0-9])?$" $name) -}}
+{{- fail (printf "%q cannot be the name of a cluster, which starts with a letter and has lower-case letters, digits and dashes only: set fullnameOverride" $name) -}}
+{{- end -}}
+{{- if gt (len $name) 40 -}}
+{{- fail (printf "%q has %d characters, and the name of a cluster at most 40: set fullnameOverride" $name (len $name)) -}}
+{{- end -}}
+{{- $name -}}
 {{- end -}}
 
 {{- define "graveyar-db.labels" -}}

@@ -4,17 +4,17 @@
  */
 import { z } from 'zod';
 import { CLUSTER_SIZES, clusterSpec } from '../../../operator/api/cluster-spec.ts';
-import { annotations, image, labels, networkPolicyPeers } from './shared-values.ts';
+import { LONGEST_CLUSTER_NAME } from '../../../operator/api/custom-resource-definition.ts';
+import { annotations, image, labels, networkPolicyPeers, serviceName } from './shared-values.ts';
 
 const spec = clusterSpec.shape;
 
 /** The chart's values. */
 export const clusterValues = z
   .object({
-    fullnameOverride: z
-      .string()
-      .max(40)
-      .describe('Name of the GraveyarCluster, which its Services begin with. Empty: the name of the release.'),
+    fullnameOverride: serviceName(LONGEST_CLUSTER_NAME).describe(
+      'Name of the GraveyarCluster, which its Services begin with. Empty: the name of the release.',
+    ),
     replicas: z.literal(CLUSTER_SIZES).describe('Number of members with a vote: 1, 3 or 5.'),
     image: image('Repository of the image of the server.', 'The image that members run.'),
     storage: spec.storage,

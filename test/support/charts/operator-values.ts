@@ -3,7 +3,7 @@
  */
 import { z } from 'zod';
 import { affinity, resources, textMap, toleration } from '../../../operator/api/kubernetes-fields.ts';
-import { annotations, image, labels, networkPolicyPeers } from './shared-values.ts';
+import { annotations, image, labels, networkPolicyPeers, serviceName } from './shared-values.ts';
 
 /** A namespace's name (RFC 1123 label). */
 const namespace = z
@@ -14,8 +14,12 @@ const namespace = z
 /** The chart's values. */
 export const operatorValues = z
   .object({
-    nameOverride: z.string().max(63).describe("Name in place of the chart's, in names and labels."),
-    fullnameOverride: z.string().max(53).describe("Name of all objects. Empty: made of the release's and the chart's."),
+    nameOverride: z
+      .string()
+      .max(63)
+      .regex(/^([a-z0-9]([-a-z0-9]*[a-z0-9])?)?$/)
+      .describe("Name in place of the chart's, in names and labels."),
+    fullnameOverride: serviceName(53).describe("Name of all objects. Empty: made of the release's and the chart's."),
     image: image('Repository of the image, the same as that of the server.', 'The image of the operator.'),
     replicas: z.int().min(1).max(5).describe('Operators; one works, the others stand by.'),
     watchNamespaces: z
@@ -39,7 +43,13 @@ export const operatorValues = z
     serviceAccount: z
       .object({
         create: z.boolean().describe('Make the account.'),
-        name: z.string().max(253).describe('Name of the account. Empty: made up, or `default` when none is made.'),
+        name: z
+          .string()
+          .max(253)
+          .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/)
+          .describe(
+            'Name of the account. Empty: made up. Without create it is needed, unless rbac.create is false too.',
+          ),
         annotations: annotations.describe('Annotations of the account.'),
       })
       .describe('The account that the operator runs under.'),

@@ -27,7 +27,26 @@ export function image(repository: string, purpose: string) {
 
 export const annotations = textMap;
 
-export const labels = labelMap;
+/** Labels that the charts set themselves. Given by a user as well, they would be there twice, and one of the values lost. */
+const OWN_LABELS =
+  '^(helm\\.sh/chart|app\\.kubernetes\\.io/(name|instance|version|managed-by)|graveyar\\.dev/component)$';
+
+/** Labels besides the chart's own. Not by `propertyNames`, for which Helm names the wrong place. */
+export const labels = labelMap.meta({ patternProperties: { [OWN_LABELS]: false } });
+
+/** The name of a Secret; empty: none. */
+export const secretName = z
+  .string()
+  .max(253)
+  .regex(/^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)?$/);
+
+/** A name that Services may begin with, of at most so many characters; empty: it is made up. */
+export function serviceName(longest: number): z.ZodString {
+  return z
+    .string()
+    .max(longest)
+    .regex(/^([a-z]([-a-z0-9]*[a-z0-9])?)?$/);
+}
 
 /** `networking/v1` NetworkPolicyPeer, not looked into: the API server does. */
 export const networkPolicyPeers = z.array(z.looseObject({}));

@@ -203,6 +203,17 @@ describe('the operator', () => {
     expect(await may('stage')).toContain('yes');
   });
 
+  it('may get the Secrets that it is told of, and list none', async () => {
+    await ofOperator('upgrade', '--set', 'rbac.secretNames={shown}');
+    const may = (verb: string, what: string): Promise<string> =>
+      plane.kubectl(['auth', 'can-i', verb, what, '--namespace', 'shop', '--as', ACCOUNT]);
+    expect(await may('get', 'secrets/shown')).toContain('yes');
+    await expect(may('get', 'secrets/other')).rejects.toThrow();
+    await expect(may('list', 'secrets')).rejects.toThrow();
+    await ofOperator('upgrade', '--reset-values');
+    await expect(may('get', 'secrets/shown')).rejects.toThrow();
+  });
+
   it('lets members patch the pods of their own cluster alone', async () => {
     await apply(sharedObjects(await realCluster('labelled')));
     const may = (verb: string, pod: string): Promise<string> =>

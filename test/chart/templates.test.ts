@@ -191,7 +191,7 @@ describe('the cluster', () => {
 /** All that the operator may do in a namespace of clusters. */
 const RIGHTS = [
   ...['get', 'list', 'watch'].map((verb) => `graveyar.dev/graveyarclusters ${verb}`),
-  ...['patch', 'update'].map((verb) => `graveyar.dev/graveyarclusters/status ${verb}`),
+  'graveyar.dev/graveyarclusters/status update',
   ...['create', 'delete', 'get', 'list', 'patch', 'watch'].map((verb) => `apps/statefulsets ${verb}`),
   ...[
     '/services',
@@ -200,9 +200,8 @@ const RIGHTS = [
     'rbac.authorization.k8s.io/roles',
     'rbac.authorization.k8s.io/rolebindings',
   ].flatMap((resource) => ['create', 'get', 'list', 'patch', 'watch'].map((verb) => `${resource} ${verb}`)),
-  ...['/pods', '/persistentvolumeclaims'].flatMap((resource) =>
-    ['delete', 'get', 'list', 'patch', 'watch'].map((verb) => `${resource} ${verb}`),
-  ),
+  ...['delete', 'get', 'list', 'patch', 'watch'].map((verb) => `/pods ${verb}`),
+  ...['delete', 'list', 'patch', 'watch'].map((verb) => `/persistentvolumeclaims ${verb}`),
   ...['create', 'list', 'patch'].map((verb) => `/events ${verb}`),
 ].sort();
 
@@ -274,6 +273,59 @@ describe('the operator', () => {
       'rules'
     ] as Rule[];
     expect(rights(rules).filter((right) => !RIGHTS.includes(right))).toEqual(['/secrets get']);
+  });
+
+  it('may read some Secrets only, when they are named', async () => {
+    for (const watchNamespaces of [[], ['a']]) {
+      const values = { watchNamespaces, rbac: { secretNames: ['shown', 'mine', 'shown'] } };
+      const objects = await helm.template(CHART.operator, values);
+      const found = objects.filter(({ kind, metadata }) => kind === 'ClusterRole' || metadata.namespace === 'a');
+      const rules = found.flatMap((object) => (object['rules'] ?? []) as Rule[]);
+      expect(rights(rules).filter((right) => !RIGHTS.includes(right))).toEqual(['/secrets get shown,mine']);
+    }
+    const both = { rbac: { secrets: true, secretNames: ['shown'] } };
+    await expect(helm.template(CHART.operator, both)).rejects.toThrow(/set one of them/);
+  });
+
+  it('gives no rights to the account that every pod of the namespace has', async () => {
+    const nobody = { serviceAccount: { create: false } };
+    for (const watchNamespaces of [[], ['a']])
+      await expect(helm.template(CHART.operator, { ...nobody, watchNamespaces })).rejects.toThrow(
+        /serviceAccount\.name is missing: .* account default of the namespace shop/,
+      );
+    const named = await helm.template(CHART.operator, { serviceAccount: { create: false, name: 'mine' } });
+    expect(one(named, 'ClusterRoleBinding')['subjects']).toMatchObject([{ name: 'mine' }]);
+    const without = await helm.template(CHART.operator, { ...nobody, rbac: { create: false } });
+    expect(one(without, 'Deployment')['spec']).toMatchObject({ template: { spec: { serviceAccountName: 'default' } } });
+  });
+
+  it('is spread and evicted one at a time when there are several', async () => {
+    const specOf = (deployment: Rendered) => (deployment['spec'] as { template: { spec: object } }).template.spec;
+    const alone = await helm.template(CHART.operator);
+    expect(kinds(alone)).not.toContain('PodDisruptionBudget');
+    expect(specOf(one(alone, 'Deployment'))).not.toHaveProperty('topologySpreadConstraints');
+    const two = await helm.template(CHART.operator, { replicas: 2 });
+    const { selector, template } = one(two, 'Deployment')['spec'] as {
+      selector: { matchLabels: object };
+      template: { metadata: { labels: object } };
+    };
+    const { matchLabels } = selector;
+    expect(template.metadata.labels).toMatchObject(matchLabels);
+    expect(one(two, 'PodDisruptionBudget')['spec']).toMatchObject({ maxUnavailable: 1, selector: { matchLabels } });
+    expect(specOf(one(two, 'Deployment'))).toMatchObject({
+      topologySpreadConstraints: ['kubernetes.io/hostname', 'topology.kubernetes.io/zone'].map((topologyKey) => ({
+        topologyKey,
+        whenUnsatisfiable: 'ScheduleAnyway',
+        labelSelector: { matchLabels },
+      })),
+    });
+    const mine = { maxSkew: 2, topologyKey: 'rack', whenUnsatisfiable: 'DoNotSchedule' };
+    for (const given of [[], [mine]]) {
+      const values = { replicas: 2, topologySpreadConstraints: given };
+      const spec = specOf(one(await helm.template(CHART.operator, values), 'Deployment'));
+      if (given.length === 0) expect(spec).not.toHaveProperty('topologySpreadConstraints');
+      else expect(spec).toMatchObject({ topologySpreadConstraints: [{ ...mine, labelSelector: { matchLabels } }] });
+    }
   });
 
   it('makes no role when told so', async () => {

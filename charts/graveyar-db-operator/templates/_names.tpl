@@ -33,6 +33,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "graveyar-db-operator.account" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "graveyar-db-operator.fullname" .) .Values.serviceAccount.name -}}
+{{- else if and .Values.rbac.create (not .Values.serviceAccount.name) -}}
+{{- fail (printf "serviceAccount.name is missing: with serviceAccount.create=false and none named, the operator's rights would go to the account default of the namespace %s, and with it to every pod there that names no account. Name one, or set rbac.create=false" .Release.Namespace) -}}
 {{- else -}}
 {{- default "default" .Values.serviceAccount.name -}}
 {{- end -}}

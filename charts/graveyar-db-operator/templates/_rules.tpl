@@ -8,7 +8,7 @@ else goes with the GraveyarCluster that owns it.
   verbs: [get, list, watch]
 - apiGroups: [graveyar.dev]
   resources: [graveyarclusters/status]
-  verbs: [update, patch]
+  verbs: [update]
 - apiGroups: [apps]
   resources: [statefulsets]
   verbs: [get, list, watch, create, patch, delete]
@@ -23,16 +23,26 @@ else goes with the GraveyarCluster that owns it.
   resources: [roles, rolebindings]
   verbs: [get, list, watch, create, patch]
 - apiGroups: ['']
-  resources: [pods, persistentvolumeclaims]
+  resources: [pods]
   verbs: [get, list, watch, patch, delete]
+- apiGroups: ['']
+  resources: [persistentvolumeclaims]
+  verbs: [list, watch, patch, delete]
 # Its own are written; those of a StatefulSet tell why no pod is made.
 - apiGroups: ['']
   resources: [events]
   verbs: [list, create, patch]
-{{- if .Values.rbac.secrets }}
-# Certificates for TLS towards members. By name, one at a time.
+{{- if and .Values.rbac.secrets .Values.rbac.secretNames }}
+{{- fail "rbac.secrets=true gives the right to read all Secrets, and rbac.secretNames to read those alone: set one of them" }}
+{{- end }}
+{{- if or .Values.rbac.secrets .Values.rbac.secretNames }}
+# Certificates for TLS towards members. They are never listed or watched, which a list of names could not limit.
 - apiGroups: ['']
   resources: [secrets]
   verbs: [get]
+  {{- with uniq .Values.rbac.secretNames }}
+  resourceNames:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
 {{- end }}
 {{- end -}}

@@ -2,8 +2,14 @@
  * The values of the chart `graveyar-db-operator`. Its values.schema.json and the table of its README are made from this.
  */
 import { z } from 'zod';
-import { affinity, resources, textMap, toleration } from '../../../operator/api/kubernetes-fields.ts';
-import { annotations, image, labels, networkPolicyPeers, serviceName } from './shared-values.ts';
+import {
+  affinity,
+  resources,
+  textMap,
+  toleration,
+  topologySpreadConstraint,
+} from '../../../operator/api/kubernetes-fields.ts';
+import { annotations, image, labels, networkPolicyPeers, secretName, serviceName } from './shared-values.ts';
 
 /** A namespace's name (RFC 1123 label). */
 const namespace = z
@@ -37,7 +43,14 @@ export const operatorValues = z
         create: z.boolean().describe('Make the roles and their bindings.'),
         secrets: z
           .boolean()
-          .describe('May read Secrets of the namespaces it watches. Needed for clusters with TLS towards clients.'),
+          .describe(
+            'May read all Secrets of the namespaces it watches. It or secretNames is needed for clusters with TLS towards clients.',
+          ),
+        secretNames: z
+          .array(secretName.min(1))
+          .describe(
+            'Names of the Secrets that it may read, and no others: tls.client.secretName and operatorSecretName of each cluster.',
+          ),
       })
       .describe('What the operator may do.'),
     serviceAccount: z
@@ -59,6 +72,12 @@ export const operatorValues = z
     nodeSelector: textMap.describe('Labels that a node must have.'),
     tolerations: z.array(toleration).describe('Taints of nodes that do not matter.'),
     affinity: affinity.describe('Near to what, and away from what, pods are placed.'),
+    topologySpreadConstraints: z
+      .array(topologySpreadConstraint)
+      .describe(
+        'How several operators are spread. Left out: over nodes and zones as far as possible. An empty list: not at all.',
+      )
+      .exactOptional(),
     priorityClassName: z.string().max(253).describe('Priority class of the pods.'),
     serviceMonitor: z
       .object({

@@ -15,6 +15,7 @@ import type { ControlPlane } from '../support/kubernetes/control-plane.ts';
 
 /** The programs may have to be built. */
 const BUILD_MILLIS = 45 * 60_000;
+const SOON = { timeout: 60_000, interval: 200 };
 const CLUSTER = '/apis/graveyar.dev/v1alpha1/namespaces/shop/graveyarclusters/store';
 const DEFINITION = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/graveyarclusters.graveyar.dev';
 const OPERATOR_NAMESPACE = 'graveyar-system';
@@ -133,6 +134,31 @@ describe('a cluster', () => {
     );
     await expect(ofCluster('rollback', '1')).rejects.toThrow(/storage only grows: it is 20Gi and cannot become 10Gi/);
     expect(await specOf(CLUSTER)).toMatchObject({ storage: { size: '20Gi' } });
+    await ofCluster('uninstall', '--wait');
+  });
+
+  it('is tested by a pod that goes when it succeeds, and stays when it fails', async () => {
+    await ofCluster('install');
+    const pod = '/api/v1/namespaces/shop/pods/store-test';
+    // Without the account no pod is taken; a new namespace gets it late.
+    await expect.poll(() => plane.api.find('/api/v1/namespaces/shop/serviceaccounts/default'), SOON).not.toBeNull();
+    const ended = async (phase: string): Promise<string> => {
+      let end: string | null = null;
+      const test = ofCluster('test', '--timeout', '60s', '--logs').then(
+        () => (end = 'passed'),
+        (error: unknown) => (end = String(error)),
+      );
+      await expect.poll(async () => end !== null || (await plane.api.find(pod)) !== null, SOON).toBe(true);
+      expect(end).toBeNull();
+      // No kubelet runs it.
+      await plane.api.patch(`${pod}/status`, { status: { phase } });
+      return test;
+    };
+    expect(await ended('Failed')).toMatch(/store-test/);
+    expect(await plane.api.find(pod)).not.toBeNull();
+    await plane.kubectl(['delete', 'pod', 'store-test', '--namespace', 'shop', '--force', '--grace-period=0']);
+    expect(await ended('Succeeded')).toBe('passed');
+    await expect.poll(() => plane.api.find(pod), SOON).toBeNull();
     await ofCluster('uninstall', '--wait');
   });
 

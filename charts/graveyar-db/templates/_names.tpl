@@ -29,6 +29,15 @@ app.kubernetes.io/name: graveyar-db
 graveyar.dev/cluster: {{ include "graveyar-db.cluster" . }}
 {{- end -}}
 
+{{/* The Secret with a certificate of a client, where clients need one; nothing where they do not. */}}
+{{- define "graveyar-db.client-secret" -}}
+{{- with (.Values.tls).client -}}
+{{- if .clientAuthoritySecretName -}}
+{{- required "tls.client.operatorSecretName goes with tls.client.clientAuthoritySecretName" (default .operatorSecretName $.Values.test.secretName) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "graveyar-db.image" -}}
 {{- with .Values.image -}}
 {{- if .digest -}}

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { CLUSTER_SIZES, clusterSpec } from '../../../operator/api/cluster-spec.ts';
 import { LONGEST_CLUSTER_NAME } from '../../../operator/api/custom-resource-definition.ts';
-import { annotations, image, labels, networkPolicyPeers, serviceName } from './shared-values.ts';
+import { annotations, image, labels, networkPolicyPeers, secretName, serviceName } from './shared-values.ts';
 
 const spec = clusterSpec.shape;
 
@@ -48,6 +48,9 @@ export const clusterValues = z
     test: z
       .object({
         enabled: z.boolean().describe('Have a pod that `helm test` runs: it appends an event and reads it back.'),
+        secretName: secretName.describe(
+          "Secret of type kubernetes.io/tls with the certificate that it shows where clients need one. Empty: the operator's (tls.client.operatorSecretName).",
+        ),
       })
       .describe('The test of the release.'),
   })

@@ -66,6 +66,13 @@ export class Helm {
     return objects.filter((object) => object !== null);
   }
 
+  /** What a release of these values tells whoever installs it. Of objects, it makes none. */
+  async notes(chart: string, values: object = {}): Promise<string> {
+    const release = ['install', 'store', chart, '--namespace', 'shop', '--dry-run=client'];
+    const text = await this.run(...release, ...this.values(values));
+    return text.slice(text.indexOf('\nNOTES:\n') + 1);
+  }
+
   /** Flags that give these values. */
   values(values: object): string[] {
     const file = join(this.#directory, `values-${this.#files++}.json`);

@@ -12,6 +12,12 @@ args:
   - --tls-ca
   - /etc/graveyar/authority/ca.crt
   {{- end }}
+  {{- if .identity }}
+  - --tls-cert
+  - /etc/graveyar/identity/tls.crt
+  - --tls-key
+  - /etc/graveyar/identity/tls.key
+  {{- end }}
 env:
   - name: POD_UID
     valueFrom:
@@ -35,5 +41,10 @@ volumeMounts:
   - name: authority
     mountPath: /etc/graveyar/authority
     readOnly: true
+  {{- if .identity }}
+  - name: identity
+    mountPath: /etc/graveyar/identity
+    readOnly: true
+  {{- end }}
 {{- end }}
 {{- end -}}

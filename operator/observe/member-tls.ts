@@ -102,7 +102,7 @@ export class MemberTlsSource {
     } catch (cause) {
       const what = cause instanceof Error ? cause.message : String(cause);
       const remedy = isApiError(cause, 'FORBIDDEN')
-        ? ". The value rbac.secrets of the operator's chart gives it the right"
+        ? ". The value rbac.secretNames (or rbac.secrets) of the operator's chart gives it the right"
         : '';
       throw new SecretUnreadable(`Secret ${namespace}/${name} cannot be read: ${what}${remedy}`, { cause });
     }

@@ -132,7 +132,7 @@ describe('the certificates of a cluster', () => {
     api.failure = new ApiError('UNAVAILABLE', 'the key service is down');
     expect(await read()).toBe(first);
     api.failure = new ApiError('FORBIDDEN', 'may not');
-    await expect(read()).rejects.toThrow('Secret shop/server cannot be read: may not. The value rbac.secrets');
+    await expect(read()).rejects.toThrow('Secret shop/server cannot be read: may not. The value rbac.secretNames');
     api.failure = new ApiError('UNAVAILABLE', 'the key service is down');
     await expect(read()).rejects.toThrow('Secret shop/server cannot be read: the key service is down');
   });

@@ -45,8 +45,8 @@ COPY --from=build /app/dist dist
 COPY package.json LICENSE ./
 ENV NODE_ENV=production \
   GRAVEYAR_DATA_DIRECTORY=/data \
-  GRAVEYAR_HOST=0.0.0.0 \
-  GRAVEYAR_METRICS_HOST=0.0.0.0
+  GRAVEYAR_HOST=:: \
+  GRAVEYAR_METRICS_HOST=::
 VOLUME /data
 EXPOSE 4000 4001 4002
 # A number, so that Kubernetes can see that it is not root. The root file system may be read-only.

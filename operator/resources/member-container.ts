@@ -25,6 +25,9 @@ const MOUNT = {
   peerTls: '/etc/graveyar/peer-tls',
 } as const;
 
+/** All addresses of the pod, of whichever family its network gives. */
+const EVERYWHERE = '::';
+
 /** The container of this member. */
 export function memberContainer(cluster: GraveyarCluster, member: string): Plain<V1Container> {
   const { image, resources } = cluster.spec;
@@ -56,11 +59,11 @@ function flags(cluster: GraveyarCluster, member: string): [string, string | numb
   return [
     ['--name', member],
     ['--data-directory', MOUNT.data],
-    ['--host', '0.0.0.0'],
+    ['--host', EVERYWHERE],
     ['--port', PORTS.grpc],
-    ['--metrics-host', '0.0.0.0'],
+    ['--metrics-host', EVERYWHERE],
     ['--metrics-port', PORTS.metrics],
-    ['--peer-host', '0.0.0.0'],
+    ['--peer-host', EVERYWHERE],
     ['--peer-port', PORTS.peers],
     ['--advertise-peer', peerAddress(name, namespace, member)],
     ['--advertise-client', clientAddress(name, namespace, member)],

@@ -5,6 +5,7 @@
 import { StoreError } from '../domain/errors.ts';
 import type { ErrorCode } from '../domain/errors.ts';
 import { SettingsError } from '../config/load-settings.ts';
+import { printHostPort } from '../lib/tcp-reach.ts';
 import { EXIT } from './exit-code.ts';
 import type { ExitCode } from './exit-code.ts';
 
@@ -53,6 +54,7 @@ const CLIENT_EXIT_CODES: Readonly<Record<string, ExitCode>> = { ...EXIT_CODES, U
 const ADDRESS_ERRORS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use by another process; stop it or choose another port',
   EADDRNOTAVAIL: 'is not an address of this machine',
+  EAFNOSUPPORT: 'is of a family that the kernel of this machine does not have; :: takes what there is',
   EACCES: 'needs a privilege that this process does not have; choose a port from 1024 on',
   ENOTFOUND: 'is a name that cannot be resolved',
   EAI_AGAIN: 'is a name that cannot be resolved now',
@@ -82,7 +84,7 @@ export function listenFailure(error: unknown, what: string, host: string, port: 
   const { code } = error as { code?: unknown };
   const reason = typeof code === 'string' ? ADDRESS_ERRORS[code] : undefined;
   if (reason === undefined) return error;
-  return new CommandFailure(`${what}: ${host}:${port} ${reason}`, EXIT.address, { cause: error });
+  return new CommandFailure(`${what}: ${printHostPort({ host, port })} ${reason}`, EXIT.address, { cause: error });
 }
 
 function storeFailure(error: StoreError): Failure {

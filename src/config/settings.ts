@@ -25,7 +25,7 @@ const PORTS = { min: 0, max: 65_535 };
 /** In the order of the help. */
 export const settings = {
   dataDirectory: textSetting('where the data lives; created when missing', '<path>', './data'),
-  host: textSetting('address that serves clients', '<address>', '127.0.0.1'),
+  host: textSetting('address that serves clients; :: for all of this machine', '<address>', '127.0.0.1'),
   port: integerSetting('port that serves clients; 0 takes a free one', PORTS, 4000),
   name: textSetting('name of this member; no two of a cluster have the same', '<name>', 'node-1'),
   initialMembers: memberListSetting(

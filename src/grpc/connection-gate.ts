@@ -3,13 +3,9 @@
  * gRPC library neither bounds connections nor tells the address it is bound to.
  */
 import { createServer } from 'node:net';
-import type { AddressInfo, Server, Socket } from 'node:net';
-
-/** Where a server listens. */
-export interface BoundAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import type { Server, Socket } from 'node:net';
+import { listen } from '../lib/listen.ts';
+import type { BoundAddress } from '../lib/listen.ts';
 
 /** A listening socket. */
 export class ConnectionGate {
@@ -27,18 +23,12 @@ export class ConnectionGate {
     this.#server.on('drop', refused);
   }
 
-  /** Begins to accept. Rejects with the system's error, for example EADDRINUSE. `port` 0 chooses a free one. */
-  listen(host: string, port: number): Promise<BoundAddress> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen({ host, port }, () => {
-        this.#server.off('error', reject);
-        // Accepting may fail later (too many open files); the next connection may succeed again.
-        this.#server.on('error', () => undefined);
-        const { address, port: bound } = this.#server.address() as AddressInfo;
-        resolve({ host: address, port: bound });
-      });
-    });
+  /** Begins to accept, like the function of this name. */
+  async listen(host: string, port: number): Promise<BoundAddress> {
+    const bound = await listen(this.#server, host, port);
+    // Accepting may fail later (too many open files); the next connection may succeed again.
+    this.#server.on('error', () => undefined);
+    return bound;
   }
 
   /** Accepts no more. Connections that stand go on; resolves when the last of them is gone. */

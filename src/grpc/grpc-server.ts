@@ -8,13 +8,13 @@ import { limits } from '../domain/limits.ts';
 import type { ClusterAdmin } from '../cluster/cluster-admin.ts';
 import type { InvariantViolation } from '../lib/assert.ts';
 import type { Clock } from '../lib/clock.ts';
+import type { BoundAddress } from '../lib/listen.ts';
 import type { EventPipeline } from '../pipeline/event-pipeline.ts';
 import type { CallObserver } from '../telemetry/call-observer.ts';
 import { noCallObserver } from '../telemetry/call-observer.ts';
 import type { Logger } from '../telemetry/logger.ts';
 import { CallContext } from './call-context.ts';
 import { ConnectionGate } from './connection-gate.ts';
-import type { BoundAddress } from './connection-gate.ts';
 import { directInterceptor, registerDirectMethods } from './direct-methods.ts';
 import { FailureReporter } from './failure-reporter.ts';
 import { Forwarder } from './forwarder.ts';
@@ -24,8 +24,6 @@ import type { ForwardTls } from './leader-connections.ts';
 import { directMethods } from './methods.ts';
 import type { ServedCluster } from './methods.ts';
 import { addReflection } from './reflection.ts';
-
-export type { BoundAddress } from './connection-gate.ts';
 
 /** Certificates in PEM. */
 export interface ServerTls {
@@ -40,7 +38,7 @@ export interface GrpcServerOptions {
   readonly pipeline: EventPipeline;
   readonly logger: Logger;
   readonly clock: Clock;
-  /** An address of this machine. */
+  /** An address of this machine; `::` for all. */
   readonly host: string;
   /** 0 chooses a free one. */
   readonly port: number;

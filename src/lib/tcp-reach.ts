@@ -24,6 +24,11 @@ export function parseHostPort(address: string): HostPort | null {
   return host === undefined || port > 65_535 ? null : { host, port };
 }
 
+/** Those parts as `host:port` again. */
+export function printHostPort({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
 /**
  * Makes a connection and closes it again. Rejects with the system's error, with {@link ReachTimeout} after `millis`, or with the
  * signal's reason. Leaves nothing behind.

@@ -4,8 +4,9 @@
  */
 import { createServer } from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { systemClock } from '../lib/clock.ts';
+import { listen } from '../lib/listen.ts';
+import type { BoundAddress } from '../lib/listen.ts';
 import type { Logger } from './logger.ts';
 
 export interface HttpServerOptions {
@@ -17,12 +18,6 @@ export interface HttpServerOptions {
   /** Null when the store serves, else why it does not, in a few words. */
   readonly notReady: () => string | null;
   readonly logger: Logger;
-}
-
-/** Where a server listens. */
-export interface BoundAddress {
-  readonly host: string;
-  readonly port: number;
 }
 
 export interface HttpServer {
@@ -48,7 +43,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
-  return { start: () => listen(server, options), stop: () => close(server) };
+  return { start: () => listen(server, options.host, options.port), stop: () => close(server) };
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, options: HttpServerOptions): Promise<void> {
@@ -73,17 +68,6 @@ async function answer(request: IncomingMessage, response: ServerResponse, option
 
 function respond(response: ServerResponse, status: number, body: string, type = 'text/plain; charset=utf-8'): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) }).end(body);
-}
-
-function listen(server: Server, { host, port }: HttpServerOptions): Promise<BoundAddress> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen({ host, port }, () => {
-      server.off('error', reject);
-      const bound = server.address() as AddressInfo;
-      resolve({ host: bound.address, port: bound.port });
-    });
-  });
 }
 
 function close(server: Server): Promise<void> {

@@ -248,7 +248,7 @@ describe('the operator', () => {
       leaseNamespace: 'of-the-pod',
       leaseName: 'store-graveyar-db-operator',
       logLevel: 'debug',
-      metricsHost: '0.0.0.0',
+      metricsHost: '::',
       metricsPort: 8080,
     });
     const everywhere = containerOf(one(await helm.template(CHART.operator), 'Deployment')).env;

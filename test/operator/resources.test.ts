@@ -99,6 +99,9 @@ describe('pods', () => {
       expect(settings).toMatchObject({
         name: member,
         dataDirectory: '/data',
+        host: '::',
+        metricsHost: '::',
+        peerHost: '::',
         port: 4000,
         metricsPort: 4001,
         peerPort: 4002,

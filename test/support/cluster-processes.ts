@@ -170,12 +170,17 @@ export async function membersInPods(
   return startAll(new ClusterProcesses(directory, nodes));
 }
 
-/** Nodes that wait to be told what to belong to. None is started. */
-export async function waitingNodes(directory: string, count: number): Promise<ClusterProcesses> {
+/** Nodes that wait to be told what to belong to, with more flags and variables if need be. None is started. */
+export async function waitingNodes(
+  directory: string,
+  count: number,
+  flags: readonly string[] = [],
+  environment: Readonly<Record<string, string>> = {},
+): Promise<ClusterProcesses> {
   const ports = await freePorts(count);
   const nodes = ports.map((pair, at) => {
     const name = `node-${at + 1}`;
-    return new ClusterNode(name, pair, join(directory, name), () => ['--wait-for-cluster']);
+    return new ClusterNode(name, pair, join(directory, name), () => ['--wait-for-cluster', ...flags], environment);
   });
   return new ClusterProcesses(directory, nodes);
 }

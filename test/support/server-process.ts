@@ -5,6 +5,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess, SpawnOptions } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
+import { printHostPort } from '../../src/lib/tcp-reach.ts';
 import { ROOT } from './source-tree.ts';
 
 export const MAIN = join(ROOT, 'src', 'main.ts');
@@ -81,8 +82,8 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
     throw new Error(`the server did not start (${JSON.stringify(first)}):\n${raw.join('\n')}`);
   }
   return {
-    address: `${String(first['host'])}:${String(first['port'])}`,
-    metricsUrl: `http://${String(first['metricsHost'])}:${String(first['metricsPort'])}`,
+    address: addressIn(first, 'host', 'port'),
+    metricsUrl: `http://${addressIn(first, 'metricsHost', 'metricsPort')}`,
     pid: child.pid ?? 0,
     log,
     exited,
@@ -92,6 +93,10 @@ export async function startServerProcess(options: ServerProcessOptions): Promise
       return exited;
     },
   };
+}
+
+function addressIn(line: LogLine, host: string, port: string): string {
+  return printHostPort({ host: String(line[host]), port: Number(line[port]) });
 }
 
 function readLog(child: ChildProcess, listener: (line: string) => void): void {

@@ -9,6 +9,7 @@ import { splitAddress } from '../../config/address-setting.ts';
 import type { Settings } from '../../config/settings.ts';
 import { GrpcTransport } from '../../grpc/peer/grpc-transport.ts';
 import type { Clock } from '../../lib/clock.ts';
+import { printHostPort } from '../../lib/tcp-reach.ts';
 import type { ClusterObserver } from '../../telemetry/cluster-observer.ts';
 import type { Logger } from '../../telemetry/logger.ts';
 import { listenFailure } from '../failure.ts';
@@ -38,7 +39,7 @@ export async function openMember(settings: Settings, context: MemberContext): Pr
       transport,
       beginning: beginningOf(settings),
       peerAddress: transport === null ? '' : peerAddressOf(settings),
-      clientAddress: advertiseClient ?? addressOf(host, port),
+      clientAddress: advertiseClient ?? printHostPort({ host, port }),
       segmentBytes: settings.segmentSize,
       settings: {
         trimBytes: settings.logSize,
@@ -94,9 +95,9 @@ function peerPortOf(settings: Settings): number {
 }
 
 function peerAddressOf(settings: Settings): string {
-  return settings.advertisePeer ?? listedAddress(settings) ?? addressOf(peerHostOf(settings), peerPortOf(settings));
-}
-
-function addressOf(host: string, port: number): string {
-  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  return (
+    settings.advertisePeer ??
+    listedAddress(settings) ??
+    printHostPort({ host: peerHostOf(settings), port: peerPortOf(settings) })
+  );
 }

@@ -29,7 +29,7 @@ Every setting is a flag, an environment variable and a key of the file: --data-d
 
 Examples:
   graveyar serve
-  graveyar serve --data-directory /var/lib/graveyar --host 0.0.0.0
+  graveyar serve --data-directory /var/lib/graveyar --host ::
   GRAVEYAR_PORT=5000 graveyar serve --config graveyar.json
   graveyar serve --print-config > graveyar.json
 

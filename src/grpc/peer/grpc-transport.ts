@@ -9,7 +9,7 @@ import type { Message } from '../../cluster/raft-message.ts';
 import type { Peer, SnapshotSource, Transport, TransportHandler } from '../../cluster/transport.ts';
 import { StoreError } from '../../domain/errors.ts';
 import { withAnySignal } from '../../lib/deadline.ts';
-import type { BoundAddress } from '../connection-gate.ts';
+import type { BoundAddress } from '../../lib/listen.ts';
 import { MessagesRequest, PeerService } from '../gen/graveyar/raft/v1/peer.ts';
 import type { Hello } from '../gen/graveyar/raft/v1/peer.ts';
 import { asBuffer } from '../request-reader.ts';

@@ -1,20 +1,24 @@
 // Members label their pods at a real API server, with the account and the role that the operator gives them and no more.
 import { mkdirSync, writeFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { memberRole, memberRoleBinding, memberServiceAccount } from '../../operator/resources/member-account.ts';
 import { accountName, clusterSelector } from '../../operator/resources/names.ts';
 import { clusterWith } from '../support/cluster-specs.ts';
 import { membersInPods } from '../support/cluster-processes.ts';
 import type { ClusterNode, ClusterProcesses } from '../support/cluster-processes.ts';
+import { eventually } from '../support/eventually.ts';
 import { startControlPlane } from '../support/kubernetes/control-plane.ts';
 import type { ControlPlane } from '../support/kubernetes/control-plane.ts';
+import { PodHistory } from '../support/kubernetes/pod-history.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import type { TemporaryDirectory } from '../support/temporary-directory.ts';
 
 /** The programs may be built first. */
 const START_MILLIS = 45 * 60_000;
 const NAMESPACE = 'default';
+/** What is promised of the label. */
+const LABEL_MILLIS = 2_000;
 const CORE = `/api/v1/namespaces/${NAMESPACE}`;
 const RBAC = `/apis/rbac.authorization.k8s.io/v1/namespaces/${NAMESPACE}`;
 
@@ -69,6 +73,21 @@ async function writeCredentials(folder: string): Promise<void> {
   writeFileSync(join(folder, 'ca.crt'), readFileSync(plane.authority.certificate));
 }
 
+/**
+ * Waits until the pod of the leader alone is labelled, and checks that it was so within two seconds of the change, by the clock of the
+ * leader's log.
+ */
+async function labelledInTime(history: PodHistory): Promise<void> {
+  await eventuallyLabelled(leadersPod);
+  const { name, process } = await leader();
+  const since = (): number | null => history.aloneLabelledSince(`${name}-0`);
+  await eventually('the watch to tell of it', () => since() !== null);
+  const led = process?.log.findLast(({ message }) => message === 'this member leads');
+  const millis = (since() ?? Infinity) - Date.parse(String(led?.['time']));
+  console.log(`the label followed the leader after ${millis} ms`);
+  expect(millis).toBeLessThanOrEqual(LABEL_MILLIS);
+}
+
 async function labelled(): Promise<string[]> {
   const pods = await plane.api.list(`${CORE}/pods?labelSelector=graveyar.dev/role=leader`);
   return pods.map(({ metadata }) => metadata.name).sort();
@@ -94,17 +113,24 @@ async function leadersPod(): Promise<string> {
 }
 
 describe('members in pods', { timeout: 240_000 }, () => {
-  it('label the pod of the leader alone, through a kill and a stop in order', async () => {
-    await eventuallyLabelled(leadersPod);
+  it('label the pod of the leader alone within two seconds, through a kill, a stop in order and a transfer', async () => {
+    const history = new PodHistory(plane.api, `${CORE}/pods`);
+    onTestFinished(() => history.stop());
+    await labelledInTime(history);
     const first = await leader();
     await first.kill();
-    await eventuallyLabelled(leadersPod);
+    await labelledInTime(history);
     expect(await labelled()).not.toContain(`${first.name}-0`);
     await first.start();
     const second = await leader();
     await second.stop();
-    await eventuallyLabelled(leadersPod);
+    await labelledInTime(history);
     expect(await labelled()).not.toContain(`${second.name}-0`);
+    await second.start();
+    const third = await cluster?.leader((members) => members.every(({ active }) => active === true));
+    await cluster?.client().cluster.transferLeadership(null);
+    await labelledInTime(history);
+    expect(await labelled()).not.toContain(`${third?.name}-0`);
   });
 
   it('serve while the API server is gone, and label the new leader when it is back', async () => {

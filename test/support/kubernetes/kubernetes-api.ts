@@ -4,6 +4,8 @@
  */
 import { Agent, request } from 'node:https';
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
 
 /** Any object of the API; what else it has, depends on its kind, which the one who asks for it knows. */
 export interface KubernetesObject {
@@ -17,6 +19,12 @@ export interface KubernetesObject {
     readonly annotations?: Readonly<Record<string, string>>;
     readonly deletionTimestamp?: string;
   };
+}
+
+/** A change of an object of a collection. */
+export interface Change {
+  readonly type: string;
+  readonly object: KubernetesObject;
 }
 
 /** An answer of the API server that is not a success. */
@@ -84,6 +92,22 @@ export class KubernetesApi {
   async list(path: string): Promise<readonly KubernetesObject[]> {
     const list = this.#parse('GET', path, await this.#call('GET', path));
     return (list as { items: readonly KubernetesObject[] | null }).items ?? [];
+  }
+
+  /** The objects of a collection, and then each of its changes, until the signal. Throws when the API server ends it before. */
+  async *watch(path: string, signal: AbortSignal): AsyncGenerator<Change> {
+    const url = new URL(path, this.server);
+    url.searchParams.set('watch', 'true');
+    try {
+      const response = await new Promise<IncomingMessage>((resolve, reject) => {
+        request(url, { agent: this.#agent, signal }).once('response', resolve).once('error', reject).end();
+      });
+      if (response.statusCode !== 200) throw new ApiError(response.statusCode ?? 0, `watch ${path} was refused`);
+      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as Change;
+      throw new Error(`the watch of ${path} ended`);
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
   }
 
   async create(path: string, object: object): Promise<KubernetesObject> {

@@ -98,12 +98,18 @@ export class KubernetesApi {
   async *watch(path: string, signal: AbortSignal): AsyncGenerator<Change> {
     const url = new URL(path, this.server);
     url.searchParams.set('watch', 'true');
+    // Any state will do to begin with: to be sure of the latest, the API server would need a newer etcd, and gives up after three seconds.
+    url.searchParams.set('resourceVersion', '0');
     try {
       const response = await new Promise<IncomingMessage>((resolve, reject) => {
         request(url, { agent: this.#agent, signal }).once('response', resolve).once('error', reject).end();
       });
       if (response.statusCode !== 200) throw new ApiError(response.statusCode ?? 0, `watch ${path} was refused`);
-      for await (const line of createInterface({ input: response })) yield JSON.parse(line) as Change;
+      for await (const line of createInterface({ input: response })) {
+        const change = JSON.parse(line) as Change;
+        if (change.type === 'ERROR') throw new Error(`watch ${path}: ${line}`);
+        yield change;
+      }
       throw new Error(`the watch of ${path} ended`);
     } catch (error) {
       if (!signal.aborted) throw error;

@@ -58,6 +58,18 @@ export class AppendingClient {
     this.#client.close();
   }
 
+  /** Does something while nothing is appended. That time does not count as one without an answer. */
+  async quietly(work: () => Promise<void>): Promise<void> {
+    this.#stopped = true;
+    await this.#writers;
+    try {
+      await work();
+    } finally {
+      this.#stopped = false;
+      this.start();
+    }
+  }
+
   /** What happened since the last call, which begins a new count. */
   take(): Appended {
     const acknowledged = this.#ledger.size - this.#acknowledgedBefore;

@@ -2,20 +2,13 @@
  * What is done to a store while a client appends to it: one function for each phase. A phase resolves when the store is as it
  * should be again, and throws when it is not in time. Judging what became of the appends is the runner's.
  */
-import { memberName } from '../../operator/resources/names.ts';
+import { evictMembers } from './evict-members.ts';
+import { labelMillis } from './leader-label.ts';
+import { upgrade } from './rolling-upgrade.ts';
+import { sameStatus } from './same-status.ts';
+import { appendsGoOn, MEMBERS } from './scene.ts';
+import type { Scene } from './scene.ts';
 import { NAMESPACE, OPERATOR, OPERATOR_NAMESPACE, STORE } from './test-cluster.ts';
-import type { Image, TestCluster } from './test-cluster.ts';
-
-/** What a phase acts with. */
-export interface Scene {
-  readonly cluster: TestCluster;
-  /** The image that runs, and one with the same content and another name. */
-  readonly images: readonly [now: Image, next: Image];
-  /** The number of appends acknowledged so far. */
-  readonly acknowledged: () => number;
-  /** Begins to append; called once. */
-  readonly beginToAppend: () => void;
-}
 
 /** One phase of a run. */
 export interface Phase {
@@ -23,8 +16,6 @@ export interface Phase {
   readonly run: (scene: Scene) => Promise<void>;
 }
 
-const MEMBERS = 3;
-const PROGRESS_MILLIS = 90_000;
 const PVC = `/api/v1/namespaces/${NAMESPACE}/persistentvolumeclaims`;
 const DEPLOYMENT = `/apis/apps/v1/namespaces/${OPERATOR_NAMESPACE}/deployments`;
 
@@ -37,6 +28,7 @@ export function phases(form: 'short' | 'full'): readonly Phase[] {
     { name: 'helm test', run: helmTest },
     { name: 'the same by kubectl and graveyar', run: sameStatus },
     { name: `kill the leader's pod ${full ? 20 : 3} times`, run: (scene) => killLeaders(scene, full ? 20 : 3) },
+    { name: 'evict members', run: evictMembers },
     { name: 'delete a volume', run: deleteVolume },
     ...(full ? [{ name: 'scale 3 to 5', run: (scene: Scene) => scale(scene, 5) }] : []),
     ...(full ? [{ name: 'scale 5 to 3', run: (scene: Scene) => scale(scene, MEMBERS) }] : []),
@@ -64,36 +56,24 @@ async function helmTest({ cluster }: Scene): Promise<void> {
   await cluster.helm('test', STORE, '--namespace', NAMESPACE, '--timeout', '2m');
 }
 
-async function sameStatus({ cluster }: Scene): Promise<void> {
-  console.log(await cluster.kubectl('get', 'graveyarclusters', '--all-namespaces'));
-  const inPod = ['exec', '--namespace', NAMESPACE, `${memberName(STORE, 1)}-0`, '--', 'node', '/app/dist/src/main.js'];
-  const command = ['cluster', 'members', '--address', `${STORE}-rw:4000`];
-  console.log(await cluster.kubectl(...inPod, ...command));
-  await cluster.until('both to say the same', async () => {
-    const text = await cluster.kubectl(...inPod, ...command, '--json');
-    const said = (JSON.parse(text) as { name: string; id: number | string; role: string }[]).map(
-      ({ name, id, role }) => `${name} ${id} ${role === 'leader' ? 'leader' : 'voter'}`,
-    );
-    const members = (await cluster.resource())?.status?.members ?? [];
-    const seen = members.map(({ name, id, role }) => `${name} ${id} ${role}`);
-    const same = said.sort().join(', ') === seen.sort().join(', ');
-    return same ? null : `graveyar: ${said.join(', ')}; kubectl: ${seen.join(', ')}`;
-  });
-}
-
-/** By turns without notice and as an eviction does. Each time all members must be well again before the next. */
+/** By turns without notice and with its time to end. Each time all members must be well again before the next. */
 async function killLeaders(scene: Scene, times: number): Promise<void> {
-  const { cluster } = scene;
-  for (let time = 1; time <= times; time++) {
-    const pod = await cluster.leaderPod();
-    const uid = (await cluster.members()).find(({ metadata }) => metadata.name === pod)?.metadata.uid;
-    await (time % 2 === 1 ? cluster.killPod(pod) : cluster.endPod(pod));
-    await appendsGoOn(scene);
-    await cluster.until(`${pod} to be replaced`, async () => {
-      const now = (await cluster.members()).find(({ metadata }) => metadata.name === pod);
-      return now !== undefined && now.metadata.uid !== uid ? null : 'it is there still, or not yet again';
-    });
-    await cluster.settled(MEMBERS);
+  const { cluster, note } = scene;
+  const history = cluster.podHistory();
+  try {
+    for (let time = 1; time <= times; time++) {
+      const pod = await cluster.leaderPod();
+      const uid = (await cluster.members()).find(({ metadata }) => metadata.name === pod)?.metadata.uid;
+      const notice = time % 2 === 0;
+      await (notice ? cluster.endPod(pod) : cluster.killPod(pod));
+      await appendsGoOn(scene);
+      await cluster.replaced(pod, uid);
+      await cluster.settled(MEMBERS);
+      const millis = await labelMillis(cluster, history);
+      note(`${pod} ${notice ? 'ended' : 'killed'}: the label followed the next leader after ${millis} ms`);
+    }
+  } finally {
+    history.stop();
   }
 }
 
@@ -110,13 +90,6 @@ async function deleteVolume(scene: Scene): Promise<void> {
     return now.every(({ id }) => id !== victim.id) ? null : `${victim.name} is still ${victim.id}`;
   });
   await cluster.settled(MEMBERS);
-  await appendsGoOn(scene);
-}
-
-async function upgrade(scene: Scene): Promise<void> {
-  await scene.cluster.installOperator(scene.images[1]);
-  await scene.cluster.installStore(scene.images[1], MEMBERS);
-  await scene.cluster.settled(MEMBERS, scene.images[1]);
   await appendsGoOn(scene);
 }
 
@@ -169,12 +142,4 @@ async function reinstall(scene: Scene): Promise<void> {
     throw new Error(`it was the cluster ${before?.clusterId ?? '-'} and is now ${after?.clusterId ?? '-'}`);
   }
   await appendsGoOn(scene);
-}
-
-/** Resolves when appends that are begun now are acknowledged, by every writer. */
-async function appendsGoOn({ cluster, acknowledged }: Scene): Promise<void> {
-  const before = acknowledged();
-  const enough = (): Promise<string | null> =>
-    Promise.resolve(acknowledged() >= before + 10 ? null : `${acknowledged() - before} since then`);
-  await cluster.until('appends to be acknowledged', enough, PROGRESS_MILLIS);
 }

@@ -8,6 +8,8 @@ export interface PhaseReport {
   readonly duplicated: number;
   /** The longest time in which no append was acknowledged. */
   readonly longestGapMillis: number;
+  /** What else there is to tell of it. */
+  readonly notes: readonly string[];
   /** What went wrong; empty when nothing did. */
   readonly failure: string;
 }
@@ -26,7 +28,7 @@ export function isGood(report: Report): boolean {
   return report.phases.length > 0 && report.phases.every(({ failure }) => failure === '');
 }
 
-/** The report as a table, with the failures below. */
+/** The report as a table, with notes and failures below. */
 export function formatReport({ phases }: Report): string {
   const total = phases.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   const rows = phases.map((phase) => [
@@ -42,5 +44,6 @@ export function formatReport({ phases }: Report): string {
   const line = (row: readonly string[]): string =>
     row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ');
   const failures = phases.filter(({ failure }) => failure !== '').map(({ name, failure }) => `${name}: ${failure}`);
-  return [...all.map(line), `${total} appends acknowledged`, ...failures].join('\n');
+  const notes = phases.flatMap(({ name, notes: lines }) => lines.map((text) => `${name}: ${text}`));
+  return [...all.map(line), `${total} appends acknowledged`, ...notes, ...failures].join('\n');
 }

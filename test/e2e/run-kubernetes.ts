@@ -17,9 +17,10 @@ import { prepareNode, startNode } from '../support/kubernetes/node/node.ts';
 import { KUBERNETES_VERSION } from '../support/kubernetes/versions.ts';
 import { AppendingClient } from './appending-client.ts';
 import { phases } from './phases.ts';
-import type { Phase, Scene } from './phases.ts';
+import type { Phase } from './phases.ts';
 import { formatReport, isGood } from './report.ts';
 import type { PhaseReport, Report } from './report.ts';
+import type { Scene } from './scene.ts';
 import { TestCluster } from './test-cluster.ts';
 import type { Image } from './test-cluster.ts';
 
@@ -74,29 +75,36 @@ async function inside({ form, report: file, diagnoses, helm, archive }: Inside):
   const startSeconds = (performance.now() - started) / 1000;
   console.log(`a node of Kubernetes ${KUBERNETES_VERSION} is ready after ${startSeconds.toFixed(0)} s`);
   const client = new AppendingClient(cluster.address);
+  const notes: string[] = [];
   const scene: Scene = {
     cluster,
     images: IMAGES,
     acknowledged: () => client.acknowledged,
     beginToAppend: () => client.start(),
+    quietly: (work) => client.quietly(work),
+    note: (line) => void notes.push(line),
   };
   const reports: PhaseReport[] = [];
+  const report: Report = { form, kubernetes: KUBERNETES_VERSION, startSeconds, phases: reports };
   for (const phase of phases(form)) {
-    const phaseReport = await runPhase(phase, scene, client);
+    const phaseReport = { ...(await runPhase(phase, scene, client)), notes: notes.splice(0) };
+    for (const line of phaseReport.notes) console.log(`   ${line}`);
     reports.push(phaseReport);
-    const report: Report = { form, kubernetes: KUBERNETES_VERSION, startSeconds, phases: reports };
     writeFileSync(file, JSON.stringify(report, null, 2));
     if (phaseReport.failure === '') continue;
     console.log(await cluster.diagnose(diagnoses));
     break;
   }
-  const report: Report = { form, kubernetes: KUBERNETES_VERSION, startSeconds, phases: reports };
   console.log(`\n${formatReport(report)}`);
   // What still runs ends with the machine.
   return isGood(report) ? 0 : 1;
 }
 
-async function runPhase({ name, run }: Phase, scene: Scene, client: AppendingClient): Promise<PhaseReport> {
+async function runPhase(
+  { name, run }: Phase,
+  scene: Scene,
+  client: AppendingClient,
+): Promise<Omit<PhaseReport, 'notes'>> {
   const started = performance.now();
   console.log(`-- ${name}`);
   let failure = '';

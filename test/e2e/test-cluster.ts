@@ -7,24 +7,18 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { GraveyarCluster } from '../../operator/api/graveyar-cluster.ts';
+import { CONTAINER, memberName, podName } from '../../operator/resources/names.ts';
 import { ROOT } from '../support/source-tree.ts';
-import type { KubernetesObject } from '../support/kubernetes/kubernetes-api.ts';
+import { ApiError } from '../support/kubernetes/kubernetes-api.ts';
 import { machineDirectory } from '../support/kubernetes/machine.ts';
 import type { KubernetesNode } from '../support/kubernetes/node/node.ts';
+import { isReady, PodHistory } from '../support/kubernetes/pod-history.ts';
+import type { Pod } from '../support/kubernetes/pod-history.ts';
 
 export const NAMESPACE = 'shop';
 export const STORE = 'store';
 export const OPERATOR_NAMESPACE = 'graveyar-system';
 export const OPERATOR = 'operator';
-
-/** The parts of a pod that are looked at. */
-export type Pod = KubernetesObject & {
-  readonly spec: { readonly containers: readonly { readonly image: string }[] };
-  readonly status: {
-    readonly podIP?: string;
-    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
-  };
-};
 
 /** An image that the node has. */
 export interface Image {
@@ -35,7 +29,9 @@ export interface Image {
 const HELM_MILLIS = 300_000;
 const POLL_MILLIS = 250;
 const SETTLE_MILLIS = 240_000;
+const TOO_MANY_REQUESTS = 429;
 const STORE_PODS = `/api/v1/namespaces/${NAMESPACE}/pods`;
+const MEMBER_PODS = `${STORE_PODS}?labelSelector=graveyar.dev/member`;
 const execute = promisify(execFile);
 
 /** What the phases of an end-to-end run act on. */
@@ -88,7 +84,23 @@ export class TestCluster {
 
   /** The pods of the store's members. */
   async members(): Promise<readonly Pod[]> {
-    return (await this.node.plane.api.list(`${STORE_PODS}?labelSelector=graveyar.dev/member`)) as readonly Pod[];
+    return (await this.node.plane.api.list(MEMBER_PODS)) as readonly Pod[];
+  }
+
+  /** What becomes of these pods from now on. To be stopped. */
+  podHistory(): PodHistory {
+    return new PodHistory(this.node.plane.api, MEMBER_PODS);
+  }
+
+  /** What a member has logged in its present life. */
+  logOf(pod: string): Promise<string> {
+    return this.kubectl('logs', '--namespace', NAMESPACE, pod, '--container', CONTAINER);
+  }
+
+  /** Runs a command of the store's CLI in the pod of its first member, against any member; what it printed. */
+  graveyar(...args: readonly string[]): Promise<string> {
+    const inPod = ['exec', '--namespace', NAMESPACE, podName(memberName(STORE, 1)), '--', 'node'];
+    return this.kubectl(...inPod, '/app/dist/src/main.js', ...args, '--address', `${STORE}-r:4000`);
   }
 
   /** The name of the pod that is labelled as the leader's. */
@@ -109,9 +121,31 @@ export class TestCluster {
     await this.node.plane.api.delete(`/api/v1/namespaces/${namespace}/pods/${name}`, { gracePeriodSeconds: 0 });
   }
 
-  /** Deletes a pod as an eviction does: it is told to end and given its time. */
+  /** Deletes a pod: it is told to end and given its time. */
   async endPod(name: string): Promise<void> {
     await this.node.plane.api.delete(`${STORE_PODS}/${name}`);
+  }
+
+  /** Asks for a pod to be evicted, as a drain of its node does. False: the disruption budget refuses it now. */
+  async evict(name: string, deleteOptions: object = {}): Promise<boolean> {
+    const metadata = { name, namespace: NAMESPACE };
+    const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata, deleteOptions };
+    try {
+      await this.node.plane.api.create(`${STORE_PODS}/${name}/eviction`, eviction);
+      return true;
+    } catch (error) {
+      const refused = error instanceof ApiError && error.status === TOO_MANY_REQUESTS;
+      if (!refused || !error.message.includes('disruption budget')) throw error;
+      return false;
+    }
+  }
+
+  /** Resolves when there is another pod of this name than the one with this uid. */
+  async replaced(name: string, uid: string | undefined): Promise<void> {
+    await this.until(`${name} to be replaced`, async () => {
+      const now = (await this.members()).find(({ metadata }) => metadata.name === name);
+      return now !== undefined && now.metadata.uid !== uid ? null : 'it is there still, or not yet again';
+    });
   }
 
   /** Resolves when the custom resource says that all is as it wishes, and pods agree. */
@@ -183,9 +217,4 @@ function unsettled(resource: GraveyarCluster, pods: readonly Pod[], replicas: nu
   if (image === undefined) return null;
   const outdated = pods.filter((pod) => !pod.spec.containers.some((each) => each.image.endsWith(`:${image.tag}`)));
   return outdated.length === 0 ? null : `${outdated.length} pods have another image`;
-}
-
-function isReady({ metadata, status }: Pod): boolean {
-  if (metadata.deletionTimestamp !== undefined) return false;
-  return status.conditions?.some(({ type, status: value }) => type === 'Ready' && value === 'True') ?? false;
 }

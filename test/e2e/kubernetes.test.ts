@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MOST_IMAGE_BYTES } from '../support/kubernetes/image/build-image.ts';
 import type { TemporaryDirectory } from '../support/temporary-directory.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { phases } from './phases.ts';
@@ -38,6 +39,10 @@ describe('on Kubernetes', () => {
     // A phase after one that failed is not run.
     const well: Partial<PhaseReport> = { name, failure: '', lost: 0, duplicated: 0 };
     expect(found ?? 'not run').toMatchObject(well);
+  });
+
+  it('the image is not larger than it has to be', () => {
+    expect(report?.imageBytes ?? Infinity).toBeLessThanOrEqual(MOST_IMAGE_BYTES);
   });
 
   it('appends are acknowledged in every phase that the store is up in', () => {

@@ -18,6 +18,7 @@ export interface Report {
   readonly form: 'short' | 'full';
   readonly kubernetes: string;
   readonly startSeconds: number;
+  readonly imageBytes: number;
   readonly phases: readonly PhaseReport[];
 }
 
@@ -29,7 +30,7 @@ export function isGood(report: Report): boolean {
 }
 
 /** The report as a table, with notes and failures below. */
-export function formatReport({ phases }: Report): string {
+export function formatReport({ phases, imageBytes }: Report): string {
   const total = phases.reduce((sum, { acknowledged }) => sum + acknowledged, 0);
   const rows = phases.map((phase) => [
     `${phase.name}${phase.failure === '' ? '' : ' FAILED'}`,
@@ -45,5 +46,6 @@ export function formatReport({ phases }: Report): string {
     row.map((cell, at) => (at === 0 ? cell.padEnd(widths[at] ?? 0) : cell.padStart(widths[at] ?? 0))).join('  ');
   const failures = phases.filter(({ failure }) => failure !== '').map(({ name, failure }) => `${name}: ${failure}`);
   const notes = phases.flatMap(({ name, notes: lines }) => lines.map((text) => `${name}: ${text}`));
-  return [...all.map(line), `${total} appends acknowledged`, ...notes, ...failures].join('\n');
+  const image = `the image has ${(imageBytes / 1e6).toFixed(0)} MB`;
+  return [...all.map(line), `${total} appends acknowledged`, image, ...notes, ...failures].join('\n');
 }

@@ -32,6 +32,7 @@ interface Inside {
   readonly diagnoses: string;
   readonly helm: string;
   readonly archive: string;
+  readonly imageBytes: number;
 }
 
 const VARIABLE = 'GRAVEYAR_E2E';
@@ -50,11 +51,11 @@ async function outside(): Promise<number> {
   if (obstacle !== null) throw new Error(`real pods cannot be run here: ${obstacle}`);
   await prepareNode();
   const helm = await helmProgram();
-  const { archive } = await buildImage(IMAGES[0].tag);
+  const { archive, bytes: imageBytes } = await buildImage(IMAGES[0].tag);
   const scratch = mkdtempSync(join(tmpdir(), 'graveyar-e2e-'));
   const report = join(scratch, 'report.json');
   try {
-    const inside: Inside = { form, report, diagnoses: tmpdir(), helm, archive };
+    const inside: Inside = { form, report, diagnoses: tmpdir(), helm, archive, imageBytes };
     process.env[VARIABLE] = JSON.stringify(inside);
     const code = await runInMachine([process.execPath, fileURLToPath(import.meta.url)], RUN_MILLIS[form]);
     // A run that ended before its first phase did has none.
@@ -65,7 +66,7 @@ async function outside(): Promise<number> {
   }
 }
 
-async function inside({ form, report: file, diagnoses, helm, archive }: Inside): Promise<number> {
+async function inside({ form, report: file, diagnoses, helm, archive, imageBytes }: Inside): Promise<number> {
   const started = performance.now();
   const node = await startNode();
   await node.runtime.importImages(archive);
@@ -85,7 +86,7 @@ async function inside({ form, report: file, diagnoses, helm, archive }: Inside):
     note: (line) => void notes.push(line),
   };
   const reports: PhaseReport[] = [];
-  const report: Report = { form, kubernetes: KUBERNETES_VERSION, startSeconds, phases: reports };
+  const report: Report = { form, kubernetes: KUBERNETES_VERSION, startSeconds, imageBytes, phases: reports };
   for (const phase of phases(form)) {
     const phaseReport = { ...(await runPhase(phase, scene, client)), notes: notes.splice(0) };
     for (const line of phaseReport.notes) console.log(`   ${line}`);

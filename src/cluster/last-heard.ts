@@ -26,9 +26,9 @@ export class LastHeard {
     this.#at.set(from, this.#clock.monotonicMillis());
   }
 
-  /** Whether it answered within the time given. */
-  recently(id: number): boolean {
+  /** Whether it answered within the time given, or within `millis`. */
+  recently(id: number, millis: number = this.#withinMillis): boolean {
     const at = this.#at.get(id);
-    return at !== undefined && this.#clock.monotonicMillis() - at <= this.#withinMillis;
+    return at !== undefined && this.#clock.monotonicMillis() - at <= millis;
   }
 }

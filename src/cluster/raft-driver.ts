@@ -29,6 +29,8 @@ import { TickTimer } from './tick-timer.ts';
 
 /** Rounds of reads are counted from a number of chance below this, so that those of this run are no others' (a clock may go back). */
 const READ_SALTS = 2 ** 52;
+/** After so many heartbeats without an answer a voter may have ended, and is no first choice to hand leadership to. */
+const MISSED_HEARTBEATS = 3;
 
 export class RaftDriver {
   readonly applier: StateApplier;
@@ -276,13 +278,17 @@ export class RaftDriver {
     return seen !== undefined && (seen.recentActive || this.#heard.recently(id));
   }
 
-  /** The voter that could take over best, or null. */
+  /** The voter that could take over best, or null: one that answered the last heartbeats, and of those the one that is furthest on. */
   successor(): number | null {
-    const { progress } = this.status();
+    const { heartbeatTicks, tickMillis } = this.#parts.settings;
     const voters = this.configuration.confState.voters;
-    const best = progress
-      .filter((peer) => peer.id !== this.id && voters.includes(peer.id) && this.answers(peer.id))
-      .sort((a, b) => b.match - a.match)[0];
+    const answering = this.status().progress.filter(
+      ({ id }) => id !== this.id && voters.includes(id) && this.answers(id),
+    );
+    const fresh = answering.filter(({ id }) =>
+      this.#heard.recently(id, MISSED_HEARTBEATS * heartbeatTicks * tickMillis),
+    );
+    const best = (fresh.length > 0 ? fresh : answering).sort((a, b) => b.match - a.match)[0];
     return best?.id ?? null;
   }
 

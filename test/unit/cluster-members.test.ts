@@ -166,6 +166,21 @@ describe('three members', () => {
 });
 
 describe('handing leadership over', () => {
+  it('chooses one that answered the last heartbeats, not one that has just ended', async () => {
+    cluster = await MemoryCluster.start(NAMES, { electionTicks: 100 });
+    await cluster.append(0);
+    await cluster.level(1);
+    const leader = await cluster.leader();
+    const followers = NAMES.filter((name) => name !== leader.name).map((name) => cluster.member(name));
+    const [ended, well] = followers.sort((a, b) => a.disk.memberId - b.disk.memberId);
+    if (ended === undefined || well === undefined) throw new Error('three members');
+    await cluster.crash(ended.name);
+    const endedAt = performance.now();
+    await eventually('some heartbeats to be missed', () => performance.now() - endedAt > 50);
+    await leader.node.admin.transferLeadership(null, SIGNAL);
+    expect((await cluster.leader()).name).toBe(well.name);
+  });
+
   it('is nothing to warn of for a member that is handing over already, or does not lead', async () => {
     const warnings: string[] = [];
     cluster = new MemoryCluster({}, { ...silentLogger, warn: (message) => warnings.push(message) });

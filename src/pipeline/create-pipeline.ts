@@ -6,6 +6,8 @@ import type { Clock } from '../lib/clock.ts';
 import type { Store } from '../storage/store.ts';
 import type { AppendOptions } from './append/append-options.ts';
 import { AppendPipeline } from './append/append-pipeline.ts';
+import type { Contact } from './contact.ts';
+import { alwaysInTouch } from './contact.ts';
 import type { EventPipeline } from './event-pipeline.ts';
 import { createReads } from './read/create-reads.ts';
 import type { ReadSettings, Reads } from './read/create-reads.ts';
@@ -14,9 +16,11 @@ import type { SubscriptionOptions, Subscriptions } from './subscribe/create-subs
 
 export interface PipelineOptions {
   readonly clock?: Clock;
+  /** Whether the store's other members can be heard of. Default: always. */
+  readonly contact?: Contact;
   readonly append?: Partial<AppendOptions>;
   readonly read?: Partial<ReadSettings>;
-  readonly subscribe?: Omit<SubscriptionOptions, 'clock'>;
+  readonly subscribe?: Omit<SubscriptionOptions, 'clock' | 'contact'>;
 }
 
 /** The pipeline with its parts, for metrics. */
@@ -28,10 +32,10 @@ export interface ComposedPipeline extends EventPipeline {
 
 /** A pipeline over `store`, which stays the caller's: stop the pipeline, then close the store. */
 export function createPipeline(store: Store, options: PipelineOptions = {}): ComposedPipeline {
-  const { clock = systemClock } = options;
+  const { clock = systemClock, contact = alwaysInTouch } = options;
   const appends = new AppendPipeline(store, { clock, ...options.append });
-  const reads = createReads(store, options.read, clock);
-  const subscriptions = createSubscriptions(store, { ...options.subscribe, clock });
+  const reads = createReads(store, options.read, clock, contact);
+  const subscriptions = createSubscriptions(store, { ...options.subscribe, clock, contact });
   return {
     appends,
     reads,

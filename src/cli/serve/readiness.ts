@@ -3,10 +3,7 @@
  * a moment ago (an election is no reason to send clients away). Told to health checks and to /readyz. Knows nothing of how these look.
  */
 import type { ClusterAdmin, ClusterStatus } from '../../cluster/cluster-admin.ts';
-import type { Clock } from '../../lib/clock.ts';
-
-/** How long a member without a leader still counts as ready: several elections. */
-const LEADERLESS_MILLIS = 5_000;
+import type { LeaderContact } from './leader-contact.ts';
 
 /** What is followed. */
 export interface FollowedMember {
@@ -17,21 +14,23 @@ export interface FollowedMember {
 
 /** Follows the status of one member. */
 export class Readiness {
-  readonly #clock: Clock;
+  readonly #contact: LeaderContact;
   readonly #onChange: (ready: boolean) => void;
   readonly #stop = new AbortController();
-  /** Since when no leader is known; null while one is. */
-  #leaderlessSince: number | null;
+  readonly #stopLooking: () => void;
+  #leaderKnown = false;
   #role: ClusterStatus['role'] = 'waiting';
   #catchingUp = false;
   #caughtUp = false;
   #reason: string | null = 'starting';
 
-  /** `onChange` is called with every change, the first being to ready. */
-  constructor(clock: Clock, onChange: (ready: boolean) => void) {
-    this.#clock = clock;
+  /** `contact` is told what is seen of leaders. `onChange` is called with every change, the first being to ready. */
+  constructor(contact: LeaderContact, onChange: (ready: boolean) => void) {
+    this.#contact = contact;
     this.#onChange = onChange;
-    this.#leaderlessSince = -Infinity;
+    this.#stopLooking = contact.onChange(() => {
+      this.#judge();
+    });
   }
 
   /** Null when it is ready, else why not, in a few words. */
@@ -62,18 +61,15 @@ export class Readiness {
   /** Not ready from now on, for this reason. */
   stop(reason: string): void {
     this.#stop.abort(new Error(reason));
+    this.#stopLooking();
+    this.#contact.stop();
     this.#set(reason);
   }
 
   #look({ role, leaderId }: ClusterStatus): void {
     this.#role = role;
-    if (leaderId !== null) this.#leaderlessSince = null;
-    else if (this.#leaderlessSince === null) {
-      this.#leaderlessSince = this.#clock.monotonicMillis();
-      this.#clock.setTimer(LEADERLESS_MILLIS, () => {
-        this.#judge();
-      });
-    }
+    this.#leaderKnown = leaderId !== null;
+    this.#contact.look(this.#leaderKnown);
     this.#judge();
   }
 
@@ -95,14 +91,9 @@ export class Readiness {
     if (this.#stop.signal.aborted) return;
     if (this.#role === 'waiting') this.#set('waiting to be a member of a cluster');
     else if (this.#role === 'removed') this.#set('removed from the cluster');
-    else if (this.#isLeaderless()) this.#set('no leader is known');
+    else if (this.#contact.state === 'lost' || !(this.#leaderKnown || this.#caughtUp)) this.#set('no leader is known');
     else if (!this.#caughtUp) this.#set('catching up with the cluster');
     else this.#set(null);
-  }
-
-  #isLeaderless(): boolean {
-    if (this.#leaderlessSince === null) return false;
-    return this.#clock.monotonicMillis() - this.#leaderlessSince >= LEADERLESS_MILLIS;
   }
 
   #set(reason: string | null): void {

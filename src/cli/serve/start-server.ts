@@ -23,6 +23,7 @@ import { CommandFailure, listenFailure } from '../failure.ts';
 import { LeaderLabel } from './kubernetes/leader-label.ts';
 import { PodApi } from './kubernetes/pod-api.ts';
 import { apiServerAddress } from './kubernetes/service-account.ts';
+import { LeaderContact } from './leader-contact.ts';
 import type { Stoppable } from './lifecycle.ts';
 import { openMember } from './open-member.ts';
 import { readForwardTls, readServerTls } from './read-pem.ts';
@@ -48,7 +49,8 @@ export async function startServer(settings: Settings, context: ServerContext): P
   const label = leaderLabel(settings, context);
   const registry = new MetricsRegistry();
   let grpc: GrpcServer | null = null;
-  const readiness = new Readiness(clock, (ready) => {
+  const contact = new LeaderContact(clock, settings.electionTimeout);
+  const readiness = new Readiness(contact, (ready) => {
     grpc?.setServing(ready);
     if (ready) logger.info('ready');
     else if (!readiness.stopped) logger.info('not ready', { reason: readiness.notReady });
@@ -71,6 +73,7 @@ export async function startServer(settings: Settings, context: ServerContext): P
 
     const pipeline = createPipeline(node.store, {
       clock,
+      contact,
       append: { observer: createPipelineMetrics(registry) },
       subscribe: { observer: createSubscriptionMetrics(registry) },
     });

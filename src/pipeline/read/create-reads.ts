@@ -6,6 +6,8 @@ import { StoreError } from '../../domain/errors.ts';
 import { limits } from '../../domain/limits.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Store } from '../../storage/store.ts';
+import type { Contact } from '../contact.ts';
+import { alwaysInTouch } from '../contact.ts';
 import type { EventBatch, EventPipeline, ReadConsistency, StreamPage } from '../event-pipeline.ts';
 import { awaitConsistency } from './consistency.ts';
 import { Operations } from './operation.ts';
@@ -30,11 +32,17 @@ export interface Reads extends Pick<EventPipeline, 'readStream' | 'readAll' | 'l
 }
 
 /** Reads over `store`, which stays the caller's. Settings not given are {@link defaultReadSettings}. */
-export function createReads(store: Store, settings: Partial<ReadSettings> = {}, clock: Clock = systemClock): Reads {
+export function createReads(
+  store: Store,
+  settings: Partial<ReadSettings> = {},
+  clock: Clock = systemClock,
+  contact: Contact = alwaysInTouch,
+): Reads {
   const { maxReads, consistencyWaitMillis } = { ...defaultReadSettings, ...settings };
   const operations = new Operations('reads', maxReads);
+  const parts = { store, clock, contact, waitMillis: consistencyWaitMillis };
   const consistent = (consistency: ReadConsistency, signal: AbortSignal): Promise<void> =>
-    awaitConsistency(store, clock, consistency, consistencyWaitMillis, signal);
+    awaitConsistency(parts, consistency, signal);
 
   async function* batches(
     consistency: ReadConsistency,

@@ -6,7 +6,7 @@ import { StoreError } from '../../domain/errors.ts';
 
 /** One piece of work in progress. */
 export interface Operation {
-  /** Aborted with the caller's reason, or with NOT_SERVING when the server stops. */
+  /** Aborted with the caller's reason, or with that of {@link Operations.endAll}. */
   readonly signal: AbortSignal;
   /** The work is done, or given up. Calling it again does nothing. */
   end(): void;
@@ -51,9 +51,14 @@ export class Operations {
     return { signal: controller.signal, end };
   }
 
+  /** Ends all that are in progress, with this reason. */
+  endAll(reason: StoreError): void {
+    for (const controller of [...this.#active]) controller.abort(reason);
+  }
+
   /** Ends all with NOT_SERVING, and begins no more. */
   stop(): void {
     this.#stopped ??= new StoreError('NOT_SERVING', 'the server is stopping', { reason: 'stopping' });
-    for (const controller of [...this.#active]) controller.abort(this.#stopped);
+    this.endAll(this.#stopped);
   }
 }

@@ -1,11 +1,15 @@
 /**
- * Subscriptions, stage by stage: begin (bounded) -> filter -> consistency (from the end) -> subscription -> messages. A message is made when it is asked for;
- * when the caller aborts, or the server stops, everything is let go of at once, asked for or not.
+ * Subscriptions, stage by stage: begin (bounded) -> filter -> consistency (from the end) -> subscription -> messages. A message is
+ * made when it is asked for; when the caller aborts, the server stops, or it has lost the other members, everything is let go of at
+ * once, asked for or not.
  */
 import type { CompiledFilter } from '../../domain/compiled-filter.ts';
+import type { StoreError } from '../../domain/errors.ts';
 import { type Clock, systemClock } from '../../lib/clock.ts';
 import type { Store } from '../../storage/store.ts';
 import { type SubscriptionObserver, noSubscriptionObserver } from '../../telemetry/subscription-observer.ts';
+import type { Contact } from '../contact.ts';
+import { alwaysInTouch, outOfTouch } from '../contact.ts';
 import type { EventPipeline, SubscriptionMessage, SubscriptionTarget } from '../event-pipeline.ts';
 import { awaitConsistency } from '../read/consistency.ts';
 import { Operations } from '../read/operation.ts';
@@ -35,13 +39,15 @@ export interface Subscriptions extends Pick<EventPipeline, 'subscribe'> {
 export interface SubscriptionOptions {
   readonly settings?: Partial<SubscriptionSettings>;
   readonly clock?: Clock;
+  /** Default: always in touch. */
+  readonly contact?: Contact;
   readonly observer?: SubscriptionObserver;
 }
 
 /** A subscription's lifetime, and what it uses meanwhile. */
 interface Begun {
   readonly filter: CompiledFilter | null;
-  /** Aborted when the caller goes away or the server stops. */
+  /** Aborted when the caller goes away, the server stops or has lost the other members. */
   readonly signal: AbortSignal;
   readonly close: () => void;
 }
@@ -51,13 +57,17 @@ interface Begun {
  * defaults of `subscription-settings.ts`; each has to be at least 1.
  */
 export function createSubscriptions(store: Store, options: SubscriptionOptions = {}): Subscriptions {
-  const { clock = systemClock, observer = noSubscriptionObserver } = options;
+  const { clock = systemClock, contact = alwaysInTouch, observer = noSubscriptionObserver } = options;
   const settings = subscriptionSettings(options.settings ?? {});
   const hub = new LiveHub(store, settings, clock, observer);
   const context = { store, hub, settings, observer };
+  const freshness = { store, clock, contact, waitMillis: settings.endWaitMillis };
   const operations = new Operations('subscriptions', settings.maxSubscriptions);
   const filters = new FilterRegistry(settings.maxRegexInstructions);
   let begun = 0;
+  const stopLooking = contact.onChange(() => {
+    if (contact.state === 'lost') operations.endAll(cutOff());
+  });
 
   /** Begins one. `close` gives back what it used, as the abort of its signal does; calling it again does nothing. */
   function begin(target: SubscriptionTarget, signal: AbortSignal): Begun {
@@ -82,26 +92,17 @@ export function createSubscriptions(store: Store, options: SubscriptionOptions =
     return { filter, signal: operation.signal, close };
   }
 
-  /** Ends the subscription when `signal` is aborted. Returns how to end it otherwise. */
-  function endWith(subscription: Subscription, signal: AbortSignal): () => void {
-    const end = (): void => {
-      const reason: unknown = signal.reason;
-      subscription.end(reason instanceof Error ? reason : new Error('the subscription was ended', { cause: reason }));
-    };
-    signal.addEventListener('abort', end, { once: true });
-    return end;
-  }
-
   async function* subscribe(
     target: SubscriptionTarget,
     caller: AbortSignal,
   ): AsyncGenerator<SubscriptionMessage, never, undefined> {
+    if (contact.state === 'lost') throw cutOff();
     const { filter, signal, close } = begin(target, caller);
     let end: (() => void) | null = null;
     try {
       // What was acknowledged before is behind the end, also when it is not applied here yet.
       if (target.start.kind === 'end') {
-        await awaitConsistency(store, clock, { kind: 'linearizable' }, settings.endWaitMillis, signal);
+        await awaitConsistency(freshness, { kind: 'linearizable' }, signal);
       }
       signal.throwIfAborted();
       const subscription = new Subscription(context, `subscription-${++begun}`, target, filter);
@@ -117,10 +118,26 @@ export function createSubscriptions(store: Store, options: SubscriptionOptions =
     subscribe,
     gauges: () => gauges(hub, operations.active),
     stop: () => {
+      stopLooking();
       operations.stop();
       hub.stop();
     },
   };
+}
+
+/** Ends the subscription when `signal` is aborted. Returns how to end it otherwise. */
+function endWith(subscription: Subscription, signal: AbortSignal): () => void {
+  const end = (): void => {
+    const reason: unknown = signal.reason;
+    subscription.end(reason instanceof Error ? reason : new Error('the subscription was ended', { cause: reason }));
+  };
+  signal.addEventListener('abort', end, { once: true });
+  return end;
+}
+
+/** Whoever is subscribed here would hear nothing, and not know that there is something to hear. */
+function cutOff(): StoreError {
+  return outOfTouch('it hears of no new events');
 }
 
 function gauges(hub: LiveHub, subscribers: number): SubscriptionGauges {

@@ -246,7 +246,10 @@ export interface Filter {
     | undefined;
 }
 
-/** How fresh a read must be. Exactly one must be set. */
+/**
+ * How fresh a read must be. Exactly one must be set. A member that knows no leader refuses what it cannot make sure of (UNAVAILABLE);
+ * one that could not in time, though it knows a leader, answers DEADLINE_EXCEEDED. Ask another member in both cases.
+ */
 export interface ReadConsistency {
   /** What is asked for. */
   kind:
@@ -2768,7 +2771,10 @@ export const EventStoreService = {
     responseSerialize: (value: ReadResponse): Buffer => Buffer.from(ReadResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): ReadResponse => ReadResponse.decode(value),
   },
-  /** Reads what is there, then goes on with what comes next, without gap or duplicate. Ends only when cancelled. */
+  /**
+   * Reads what is there, then goes on with what comes next, without gap or duplicate. Ends when cancelled; and
+   * with UNAVAILABLE at a member that stops or has lost its cluster: subscribe elsewhere, after what came last.
+   */
   subscribe: {
     path: "/graveyar.v1.EventStore/Subscribe" as const,
     requestStream: false as const,
@@ -2801,7 +2807,10 @@ export interface EventStoreServer extends UntypedServiceImplementation {
   readStream: handleServerStreamingCall<ReadStreamRequest, ReadResponse>;
   /** Reads the whole store in the order of positions, optionally filtered. */
   readAll: handleServerStreamingCall<ReadAllRequest, ReadResponse>;
-  /** Reads what is there, then goes on with what comes next, without gap or duplicate. Ends only when cancelled. */
+  /**
+   * Reads what is there, then goes on with what comes next, without gap or duplicate. Ends when cancelled; and
+   * with UNAVAILABLE at a member that stops or has lost its cluster: subscribe elsewhere, after what came last.
+   */
   subscribe: handleServerStreamingCall<SubscribeRequest, SubscribeResponse>;
   /** Lists streams in the byte order of their ids, a page a call. */
   listStreams: handleUnaryCall<ListStreamsRequest, ListStreamsResponse>;
@@ -2861,7 +2870,10 @@ export interface EventStoreClient extends Client {
     metadata?: Metadata,
     options?: Partial<CallOptions>,
   ): ClientReadableStream<ReadResponse>;
-  /** Reads what is there, then goes on with what comes next, without gap or duplicate. Ends only when cancelled. */
+  /**
+   * Reads what is there, then goes on with what comes next, without gap or duplicate. Ends when cancelled; and
+   * with UNAVAILABLE at a member that stops or has lost its cluster: subscribe elsewhere, after what came last.
+   */
   subscribe(request: SubscribeRequest, options?: Partial<CallOptions>): ClientReadableStream<SubscribeResponse>;
   subscribe(
     request: SubscribeRequest,

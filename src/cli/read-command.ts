@@ -62,6 +62,8 @@ async function read(stream: string | undefined, flags: ReadFlags, terminal: Term
     consistency: flags.local === true ? ('local' as const) : ('linearizable' as const),
     signal: terminal.interrupted,
     ...(flags.limit === undefined ? {} : { limit: flags.limit }),
+    // A read may be as long as it likes, while it gets somewhere.
+    ...(flags.timeout === undefined ? {} : { silenceMillis: flags.timeout }),
   };
   const printer = createEventPrinter(terminal, flags.json === true);
   await withClient(flags, terminal, async (client) => {

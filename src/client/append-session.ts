@@ -219,7 +219,7 @@ export class AppendSession {
       this.#cancelSweep = null;
       const cause = this.#lastFailure;
       const message = `no answer to the append within its deadline${cause === null ? '' : `: ${cause.message}`}`;
-      this.#queue.expire(this.#now(), () => new DeadlineExceededError(message, cause === null ? {} : { cause }));
+      this.#queue.expire(this.#now(), () => new DeadlineExceededError(message, false, cause === null ? {} : { cause }));
       this.#wakeWaiters();
       if (this.#queue.size > 0) this.#cancelSweep ??= this.#sweepLater();
     });

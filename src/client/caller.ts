@@ -94,7 +94,8 @@ export class Caller {
 
   /**
    * The answers of a server-streaming call, made once. Pulled: what is not asked for is held back at the server, but for a few
-   * messages. Rejects like {@link unary}; ending the iteration cancels the call.
+   * messages. Rejects like {@link unary}; ending the iteration cancels the call. A signal whose reason is a DeadlineExceededError
+   * says that the member was too slow.
    */
   async *stream(path: string, request: Uint8Array, options: CallOptions): AsyncGenerator<Buffer, void, undefined> {
     const { signal, deadlineMillis } = options;
@@ -110,12 +111,15 @@ export class Caller {
       call.cancel();
     };
     signal?.addEventListener('abort', cancel, { once: true });
+    let isAnswered = false;
     try {
       for await (const message of call) {
+        isAnswered = true;
         this.#answered(connection, client);
         yield message as Buffer;
       }
     } catch (error) {
+      if (!isAnswered) this.#blame(connection, signal);
       signal?.throwIfAborted();
       throw this.#failed(connection, error);
     } finally {
@@ -175,7 +179,7 @@ export class Caller {
   async #connected(connection: Connection, deadline: number, signal: AbortSignal | undefined): Promise<Client> {
     const release = keepProcessAlive();
     const cause = new NotConnected(silence);
-    const late = (): Error => new DeadlineExceededError('no connection within the deadline', { cause });
+    const late = (): Error => new DeadlineExceededError('no connection within the deadline', false, { cause });
     const never = signal ?? new AbortController().signal;
     try {
       const millis = Math.max(0, Math.min(deadline - this.#now(), longestConnectMillis));
@@ -189,9 +193,16 @@ export class Caller {
     try {
       return await this.#connected(connection, deadline, signal);
     } catch (error) {
+      this.#blame(connection, signal);
       signal?.throwIfAborted();
       throw this.#failed(connection, error);
     }
+  }
+
+  /** A caller that ran out of time before it heard a word from there: others may be quicker. */
+  #blame(connection: Connection, signal: AbortSignal | undefined): void {
+    const reason: unknown = signal?.reason;
+    if (reason instanceof DeadlineExceededError) this.#endpoints.failed(connection, reason);
   }
 
   #metadata(purpose: Purpose): Metadata {

@@ -18,7 +18,10 @@ export interface ClientTls {
 export interface ClientOptions {
   /** Encrypts connections. Without, they are not encrypted. */
   readonly tls?: ClientTls;
-  /** How long a unary call may take with all its retries, in milliseconds, unless the call says otherwise. Default 30,000. */
+  /**
+   * How long a call with one answer may take with all its retries, in milliseconds, unless the call says otherwise; and how long a
+   * read that fails again and again goes on without an answer. Default 30,000.
+   */
   readonly deadlineMillis?: number;
   /**
    * How long calls are tried, in milliseconds from the first failure on, as long as none of the addresses could be connected to
@@ -42,7 +45,10 @@ export interface ClientOptions {
 export interface CallOptions {
   /** Aborting rejects the call with the signal's reason. An append that was sent may still take effect. */
   readonly signal?: AbortSignal;
-  /** How long the call may take with all its retries, in milliseconds from now. Streams of answers have none by default. */
+  /**
+   * How long the call may take with all its retries, in milliseconds from now: to its answer, and a read or a listing to its end.
+   * Default: that of the client, and none for a read or a listing as a whole.
+   */
   readonly deadlineMillis?: number;
 }
 

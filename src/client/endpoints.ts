@@ -118,12 +118,14 @@ export class Endpoints {
   unreachable(connection: Connection, reason: string, failure: Error): Error {
     const { address } = connection;
     const late = failure instanceof DeadlineExceededError;
-    if (late) this.#reachability.late(address, reason);
-    else this.#reachability.failed(address, reason);
+    if (late) {
+      this.#reachability.late(address, reason);
+      this.failed(connection, failure);
+    } else this.#reachability.failed(address, reason);
     const message = this.#reachability.message;
     const options = { cause: failure.cause };
     if (late) {
-      return new DeadlineExceededError(`no answer within the deadline: ${message}`, options);
+      return new DeadlineExceededError(`no answer within the deadline: ${message}`, false, options);
     }
     // Out of reach from here, it may be: not to be tried again before the cluster names it again.
     this.#learned = this.#learned.filter((other) => other !== address);
@@ -134,11 +136,10 @@ export class Endpoints {
 
   /** A call failed there: chooses who is next. Does nothing when that was decided meanwhile. */
   failed({ address }: Connection, error: Error): void {
-    if (!(error instanceof UnavailableError)) return;
     const now = this.#clock.monotonicMillis();
+    if (isNoReader(error)) this.#resting.set(address, now + restMillis);
+    if (!(error instanceof UnavailableError) || address !== this.#current) return;
     const leader = error instanceof NotLeaderError ? error.endpoint : null;
-    if (!(error instanceof NotLeaderError)) this.#resting.set(address, now + restMillis);
-    if (address !== this.#current) return;
     if (error.code === 'UNAVAILABLE' && !this.#addresses.includes(this.#current))
       this.#detourUntil = now + detourMillis;
     this.#current = leader ?? this.#following();
@@ -190,6 +191,12 @@ export class Endpoints {
       this.#resting.delete(address);
     }
   }
+}
+
+/** Whether reads are better made elsewhere for a while: it gave no answer (in time), or knows no leader. */
+function isNoReader(error: Error): boolean {
+  if (error instanceof NotLeaderError) return error.leaderId === null;
+  return error instanceof UnavailableError || error instanceof DeadlineExceededError;
 }
 
 function secure({ ca, cert, key }: ClientTls): ChannelCredentials {

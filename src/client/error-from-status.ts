@@ -83,7 +83,8 @@ function errorFromInfo(info: ErrorInfo, message: string, options?: ErrorOptions)
 }
 
 function errorFromPlainInfo({ code, retryable }: ErrorInfo, message: string, options?: ErrorOptions): Error {
-  if (code === 'DEADLINE_EXCEEDED') return new DeadlineExceededError(message, options);
+  // A deadline of the server's own: this side makes no details.
+  if (code === 'DEADLINE_EXCEEDED') return new DeadlineExceededError(message, true, options);
   if (code === 'OUTCOME_UNKNOWN' || code === 'NOT_SERVING') return new UnavailableError(code, message, options);
   return new GraveyarError(code, message, retryable, options);
 }
@@ -98,7 +99,7 @@ const unavailable: ReadonlySet<number> = new Set([
 function errorFromCode(code: number, message: string, options?: ErrorOptions): Error {
   const cut = code === INTERNAL && message.startsWith('Received RST_STREAM');
   if (cut || unavailable.has(code)) return new UnavailableError('UNAVAILABLE', message, options);
-  if (code === DEADLINE_EXCEEDED) return new DeadlineExceededError(message, options);
+  if (code === DEADLINE_EXCEEDED) return new DeadlineExceededError(message, false, options);
   // Only the transport answers this without details: the message is larger than it takes.
   if (code === RESOURCE_EXHAUSTED)
     return new InvalidArgumentError(message, 'request', 'the size of a request', options);

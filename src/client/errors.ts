@@ -140,11 +140,14 @@ export class NotLeaderError extends UnavailableError {
   }
 }
 
-/** The call's deadline passed. An append may or may not have taken effect; appending again with the same ids is safe. */
+/**
+ * The call's deadline passed. An append may or may not have taken effect; appending again with the same ids is safe. `retryable` when the
+ * server gave up waiting by itself, for what another member may have.
+ */
 export class DeadlineExceededError extends GraveyarError {
   override readonly name = 'DeadlineExceededError';
 
-  constructor(message: string, options?: ErrorOptions) {
-    super('DEADLINE_EXCEEDED', message, false, options);
+  constructor(message: string, retryable = false, options?: ErrorOptions) {
+    super('DEADLINE_EXCEEDED', message, retryable, options);
   }
 }

@@ -3,10 +3,11 @@
  * went away in between.
  */
 import type { Caller } from './caller.ts';
-import type { CallOptions } from './client-options.ts';
 import { decodeEvents } from './recorded-event.ts';
 import type { RecordedEvent } from './recorded-event.ts';
-import { Backoff } from './retry.ts';
+import { ReadTimer } from './read-limits.ts';
+import type { ReadLimits } from './read-limits.ts';
+import { Backoff, pause } from './retry.ts';
 
 /** How far a read has come. */
 export interface ReadProgress {
@@ -23,13 +24,13 @@ export class EventStream implements AsyncIterable<RecordedEvent> {
   readonly #caller: Caller;
   readonly #path: string;
   readonly #request: ReadRequest;
-  readonly #options: CallOptions;
+  readonly #limits: ReadLimits;
 
-  constructor(caller: Caller, path: string, request: ReadRequest, options: CallOptions) {
+  constructor(caller: Caller, path: string, request: ReadRequest, limits: ReadLimits) {
     this.#caller = caller;
     this.#path = path;
     this.#request = request;
-    this.#options = options;
+    this.#limits = limits;
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<RecordedEvent, void, undefined> {
@@ -39,28 +40,34 @@ export class EventStream implements AsyncIterable<RecordedEvent> {
   /** The events as they come in: quicker than one by one, when there are many. No batch is empty. */
   async *batches(): AsyncGenerator<readonly RecordedEvent[], void, undefined> {
     const { settings } = this.#caller;
+    const time = new ReadTimer(settings, this.#limits);
+    const { signal } = time;
     const backoff = new Backoff(settings);
     let last: RecordedEvent | null = null;
     let count = 0;
-    let progressAt = settings.clock.monotonicMillis();
-    for (;;) {
-      const request = this.#request({ last, count });
-      if (request === null) return;
-      try {
-        for await (const message of this.#caller.stream(this.#path, request, this.#options)) {
-          const events = decodeEvents(message);
-          last = events.at(-1) ?? last;
-          count += events.length;
-          backoff.reset();
-          yield events;
-          progressAt = settings.clock.monotonicMillis();
+    try {
+      for (;;) {
+        const request = this.#request({ last, count });
+        if (request === null) return;
+        try {
+          for await (const message of this.#caller.stream(this.#path, request, { signal })) {
+            time.answered();
+            const events = decodeEvents(message);
+            last = events.at(-1) ?? last;
+            count += events.length;
+            backoff.reset();
+            yield events;
+            time.waitsAgain();
+          }
+          return;
+        } catch (error) {
+          const millis = backoff.next();
+          if (!this.#caller.mayTryAgain(error) || !time.allowsRetry(error as Error, millis)) throw error;
+          await pause(settings.clock, millis, signal);
         }
-        return;
-      } catch (error) {
-        const since = settings.clock.monotonicMillis() - progressAt;
-        if (!this.#caller.mayTryAgain(error) || since > settings.deadlineMillis) throw error;
-        await backoff.wait(this.#options.signal);
       }
+    } finally {
+      time.end();
     }
   }
 

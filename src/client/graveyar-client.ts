@@ -142,9 +142,14 @@ export class GraveyarClient {
 
   /** All streams in the byte order of their ids, page by page as they are asked for. */
   async *listStreams(options: ListStreamsOptions = {}): AsyncGenerator<StreamInfo, void, undefined> {
+    const { deadlineMillis } = options;
+    const { clock } = this.#caller.settings;
+    const began = clock.monotonicMillis();
     let token = '';
     do {
-      const page = await this.listStreamsPage({ ...options, pageToken: token });
+      const left =
+        deadlineMillis === undefined ? {} : { deadlineMillis: deadlineMillis - (clock.monotonicMillis() - began) };
+      const page = await this.listStreamsPage({ ...options, ...left, pageToken: token });
       yield* page.streams;
       token = page.nextPageToken;
     } while (token !== '');

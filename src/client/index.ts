@@ -14,6 +14,7 @@ export type { CallOptions, ClientOptions, ClientTls } from './client-options.ts'
 export type { Expected, JsonValue, NewEvent } from './new-event.ts';
 export type { RecordedEvent } from './recorded-event.ts';
 export type { EventStream } from './event-stream.ts';
+export type { ReadLimits } from './read-limits.ts';
 export type { Consistency, ReadAllOptions, ReadOptions, ReadStreamOptions, ReadTime } from './read-requests.ts';
 export type { AppendSession, SessionAppendOptions, SessionOptions } from './append-session.ts';
 export type { SubscribeOptions, Subscription } from './subscription.ts';

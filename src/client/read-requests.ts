@@ -7,14 +7,14 @@ import type {
   Filter as FilterMessage,
   ReadConsistency as ConsistencyMessage,
 } from '../grpc/gen/graveyar/v1/event_store.ts';
-import type { CallOptions } from './client-options.ts';
 import type { ReadProgress, ReadRequest } from './event-stream.ts';
+import type { ReadLimits } from './read-limits.ts';
 
 /** How fresh a read must be: all that was acknowledged before it (default), all up to a position, or what is there. */
 export type Consistency = 'linearizable' | 'local' | { readonly atLeastPosition: number };
 
-/** What every read takes. A read's deadline, when given, covers each of its calls. */
-export interface ReadOptions extends CallOptions {
+/** What every read takes. Its deadline, when given, is that of the whole read, to the last event. */
+export interface ReadOptions extends ReadLimits {
   /** Default: forwards, old to new. */
   readonly direction?: 'forwards' | 'backwards';
   /** At most so many events. Default: no limit. */

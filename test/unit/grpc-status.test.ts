@@ -33,7 +33,7 @@ const shown: { readonly [C in ErrorCode]?: Case<C> } = {
   STREAM_NOT_FOUND: [5, { streamId: 's' }, errors.StreamNotFoundError, { streamId: 's' }],
   OVERLOADED: [8, { queue: 'q', limit: 3 }, errors.OverloadedError, { queue: 'q', limit: 3, retryable: true }],
   CANCELLED: [1, { reason: 'r' }, errors.GraveyarError, { retryable: false }],
-  DEADLINE_EXCEEDED: [4, { reason: 'r' }, errors.DeadlineExceededError, { retryable: false }],
+  DEADLINE_EXCEEDED: [4, { reason: 'r' }, errors.DeadlineExceededError, { retryable: true }],
   OUTCOME_UNKNOWN: [14, { reason: 'r' }, errors.UnavailableError, { retryable: true }],
   NOT_SERVING: [14, { reason: 'r' }, errors.UnavailableError, { retryable: true }],
   NOT_LEADER: [14, { leaderId: null, endpoint: 'h:1' }, errors.NotLeaderError, { leaderId: null, endpoint: 'h:1' }],

@@ -6,7 +6,7 @@ import { open, truncate } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import type { Command } from 'commander';
-import type { Filter, GraveyarClient } from '../../client/index.ts';
+import type { Filter, GraveyarClient, ReadLimits } from '../../client/index.ts';
 import { formatEventLine, parseEventLine } from '../event-line.ts';
 import { EXIT } from '../exit-code.ts';
 import { CommandFailure } from '../failure.ts';
@@ -60,7 +60,7 @@ async function runExport(file: string, flags: ExportFlags, terminal: Terminal): 
   const progress = new Progress({ clock: terminal.clock, stream: terminal.stderr, unit: 'events' });
   try {
     const count = await withClient(flags, terminal, (client) =>
-      copy(client, { output, from, filter, progress, signal: terminal.interrupted }),
+      copy(client, { output, from, filter, progress, limits: limitsOf(flags, terminal) }),
     );
     if (output !== terminal.stdout) {
       output.end();
@@ -81,15 +81,20 @@ interface CopyOptions {
   readonly from: number | null;
   readonly filter: Filter | null;
   readonly progress: Progress;
-  readonly signal: AbortSignal;
+  readonly limits: ReadLimits;
+}
+
+/** An export takes as long as it likes, while it gets somewhere. */
+function limitsOf({ timeout }: ExportFlags, { interrupted: signal }: Terminal): ReadLimits {
+  return { signal, ...(timeout === undefined ? {} : { silenceMillis: timeout }) };
 }
 
 async function copy(client: GraveyarClient, options: CopyOptions): Promise<number> {
-  const { output, from, filter, progress, signal } = options;
-  const last = await lastPosition(client, signal);
+  const { output, from, filter, progress, limits } = options;
+  const last = await lastPosition(client, limits);
   const selection = { ...(from === null ? {} : { from }), ...(filter === null ? {} : { filter }) };
   let count = 0;
-  for await (const events of client.readAll({ ...selection, signal }).batches()) {
+  for await (const events of client.readAll({ ...selection, ...limits }).batches()) {
     await write(output, events.map((event) => `${formatEventLine(event)}\n`).join(''));
     count += events.length;
     const at = events.at(-1)?.position ?? 0;
@@ -99,8 +104,8 @@ async function copy(client: GraveyarClient, options: CopyOptions): Promise<numbe
 }
 
 /** The position of the newest event; null in an empty store. */
-async function lastPosition(client: GraveyarClient, signal: AbortSignal): Promise<number | null> {
-  for await (const event of client.readAll({ direction: 'backwards', limit: 1, signal })) return event.position;
+async function lastPosition(client: GraveyarClient, limits: ReadLimits): Promise<number | null> {
+  for await (const event of client.readAll({ direction: 'backwards', limit: 1, ...limits })) return event.position;
   return null;
 }
 

@@ -1,4 +1,4 @@
-// A real member whose two others are gone: what it says to clients meanwhile, and what becomes of theirs once it is back.
+// Real members that are gone, or stand still: what those that are left say to clients, and what becomes of their calls.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startCluster } from '../support/cluster-processes.ts';
 import type { ClusterProcesses } from '../support/cluster-processes.ts';
@@ -54,5 +54,30 @@ describe('a member without a quorum', { timeout: 180_000 }, () => {
     expect(seen).toEqual(['a', 'b']);
     abort.abort(new Error('seen all'));
     expect(await subscribed).toMatchObject({ message: 'seen all' });
+  });
+});
+
+describe('members that all stand still', { timeout: 180_000 }, () => {
+  it('let no call outlive its deadline, on connections that stand and on new ones', async () => {
+    const standing = cluster.client();
+    await standing.append('s', [{ type: 'a' }]);
+    for (let n = 0; n < 2 * cluster.nodes.length; n++) await standing.readStream('s').toArray();
+    for (const node of cluster.nodes) node.process?.kill('SIGSTOP');
+    const deadlineMillis = 3_000;
+    for (const client of [standing, cluster.client()]) {
+      for (const call of [
+        () => client.readStream('s', { deadlineMillis }).toArray(),
+        () => client.append('s', [{ type: 'b' }], { deadlineMillis }),
+      ]) {
+        const started = performance.now();
+        await expect(call()).rejects.toThrow();
+        expect(performance.now() - started).toBeLessThan(deadlineMillis + 1_500);
+      }
+    }
+    for (const node of cluster.nodes) node.process?.kill('SIGCONT');
+    await standing.append('s', [{ type: 'c' }]);
+    const types = (await standing.readStream('s').toArray()).map(({ type }) => type);
+    expect(types[0]).toBe('a');
+    expect(types).toContain('c');
   });
 });

@@ -10,7 +10,7 @@ import type { Client, ClientDuplexStream } from '@grpc/grpc-js';
 import { ClusterService, ListMembersResponse } from '../grpc/gen/graveyar/v1/cluster.ts';
 import type { CallOptions, ClientSettings } from './client-options.ts';
 import type { Endpoints, Purpose } from './endpoints.ts';
-import { connectFailure, NotConnected, silence } from './connect-failure.ts';
+import { connectFailure, deadlinePassed, NotConnected, silence } from './connect-failure.ts';
 import type { Connection } from './connection.ts';
 import { errorFromCall } from './error-from-status.ts';
 import { DeadlineExceededError, GraveyarError, NotLeaderError } from './errors.ts';
@@ -66,6 +66,7 @@ export class Caller {
     const deadline = this.#now() + deadlineMillis;
     let backoff: Backoff | null = null;
     let redirected = false;
+    let refusal: Error | null = null;
     for (;;) {
       signal?.throwIfAborted();
       const connection = this.#endpoints.next(purpose);
@@ -77,7 +78,9 @@ export class Caller {
       } catch (error) {
         signal?.throwIfAborted();
         const failure = this.#failed(connection, error);
-        if (!this.mayTryAgain(failure)) throw failure;
+        if (!this.mayTryAgain(failure)) throw afterRefusal(failure, refusal);
+        // Who was not reached said nothing.
+        if (!hasCode(failure, 'UNAVAILABLE')) refusal = failure;
         // Who was sent to the leader goes there at once; sent on again, two members may disagree for a while.
         if (isRedirect(failure) && !redirected && this.#now() < deadline) {
           redirected = true;
@@ -169,8 +172,11 @@ export class Caller {
     const failure = errorFromCall(error);
     const reason = connectFailure(error);
     if (reason !== null) return this.#endpoints.unreachable(connection, reason, failure);
-    // A deadline may pass without a word from anybody; all else has come over a connection.
-    if (!(failure instanceof DeadlineExceededError)) this.#endpoints.answered(connection);
+    // Our own deadline may pass without a word from anybody; all else has come over a connection.
+    if (failure instanceof DeadlineExceededError && deadlinePassed(error)) {
+      return new DeadlineExceededError(`no answer from ${connection.address} within the deadline`, { cause: error });
+    }
+    this.#endpoints.answered(connection);
     this.#endpoints.failed(connection, failure);
     return failure;
   }
@@ -214,6 +220,17 @@ export class Caller {
   #now(): number {
     return this.settings.clock.nowMicros() / 1000;
   }
+}
+
+function hasCode(error: Error, code: string): boolean {
+  return error instanceof GraveyarError && error.code === code;
+}
+
+/** A call whose time was over, told with what was said before: that is the reason. The call itself may have taken effect. */
+function afterRefusal(failure: Error, refusal: Error | null): Error {
+  if (refusal === null || !(failure instanceof DeadlineExceededError)) return failure;
+  const message = `${failure.message}; the answer before: ${refusal.message}`;
+  return new DeadlineExceededError(message, { cause: failure.cause });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

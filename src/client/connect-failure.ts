@@ -11,6 +11,13 @@ const DEADLINE_EXCEEDED: number = Code.DEADLINE_EXCEEDED;
 /** The words for a host that says nothing. */
 export const silence = 'no answer to the attempt to connect';
 
+/**
+ * What grpc-js writes of a call that never got a connection, in a deadline's details. Of one that did: `LB pick: 0.001s,remote_addr=…`.
+ * Source: `getDeadlineInfo` in its load-balancing-call.js.
+ */
+const unpicked = 'Waiting for LB pick';
+const deadlineText = 'Deadline exceeded after ';
+
 /** Errors of the system, as libuv calls them. */
 const reasons: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'connection refused',
@@ -41,7 +48,7 @@ export function connectFailure(error: unknown): string | null {
   if (!(error instanceof Error) || !('code' in error) || !('details' in error)) return null;
   const { code, details } = error;
   if (typeof details !== 'string') return null;
-  if (code === DEADLINE_EXCEEDED && details.includes('LB pick')) return silence;
+  if (code === DEADLINE_EXCEEDED && details.includes(unpicked)) return silence;
   if (code !== UNAVAILABLE) return null;
   if (details.startsWith('Name resolution failed')) return 'the name cannot be resolved';
   const said = /^No connection established\. Last error: (.*?)\. Resolution note: /s.exec(details)?.[1];
@@ -57,4 +64,10 @@ function alertOf(said: string): string | null {
   const alert = /:SSL routines:[^:]*:([^:]*\balert\b[^:]*):/.exec(said)?.[1];
   if (alert === undefined) return null;
   return alert.includes('certificate required') ? 'the server asks for a certificate of the client' : `TLS: ${alert}`;
+}
+
+/** True when the deadline passed on this side: nobody has answered. */
+export function deadlinePassed(error: unknown): boolean {
+  if (!(error instanceof Error) || !('details' in error)) return false;
+  return typeof error.details === 'string' && error.details.startsWith(deadlineText);
 }

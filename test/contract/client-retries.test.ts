@@ -52,6 +52,21 @@ class Cutter {
   }
 }
 
+/** As a process that is stopped: its system still takes connections. Ends with the test. */
+async function silentServer(): Promise<{ readonly address: string; readonly taken: ReadonlySet<Socket> }> {
+  const taken = new Set<Socket>();
+  const server = createServer((socket) => taken.add(socket.on('error', () => undefined)));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  onTestFinished(() => {
+    for (const socket of taken) socket.destroy();
+    server.close();
+  });
+  return { address: `127.0.0.1:${(server.address() as AddressInfo).port}`, taken };
+}
+
+const nobody = { leaderId: null, endpoint: null };
 const quick = { firstBackoffMillis: 5, longestBackoffMillis: 50 };
 
 describe('a client whose connection is cut', () => {
@@ -254,6 +269,29 @@ describe('a client of several members', () => {
     const session = slow.client({ deadlineMillis: 100 }).session();
     await expect(session.append('s', [{ type: 't' }])).rejects.toBeInstanceOf(DeadlineExceededError);
   });
+
+  it('says of a server that it reached what it was refused for last, when the time is over', async () => {
+    // As a member without a quorum: it says so, and the next time it holds the call for longer than there is time.
+    let calls = 0;
+    const { client, address } = await member({
+      append: (_, signal) => {
+        if (calls++ === 0) return Promise.reject(new StoreError('NOT_LEADER', 'no leader is known', nobody));
+        return new Promise((_resolve, reject) => {
+          signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+        });
+      },
+    });
+    const failed: unknown = await client({ ...quick, deadlineMillis: 1_000 })
+      .append('s', [{ type: 't' }])
+      .catch((error: unknown) => error);
+    // The append that was held may have been made.
+    expect(failed).toBeInstanceOf(DeadlineExceededError);
+    const late = `no answer from ${address} within the deadline`;
+    expect((failed as Error).message).toBe(`${late}; the answer before: no leader is known`);
+    expect(calls).toBe(2);
+    const first = client(quick).append('s', [{ type: 't' }], { deadlineMillis: 300 });
+    await expect(first).rejects.toMatchObject({ message: late });
+  });
 });
 
 describe('a client that reaches no server', () => {
@@ -291,19 +329,10 @@ describe('a client that reaches no server', () => {
   });
 
   it('goes on to the next member, whatever it calls, when a connection is taken and nothing is said on it', async () => {
-    // As a process that is stopped: its system still takes connections.
-    const taken = new Set<Socket>();
-    const silent = createServer((socket) => taken.add(socket.on('error', () => undefined)));
-    await new Promise<void>((resolve) => {
-      silent.listen(0, '127.0.0.1', resolve);
-    });
+    const { address, taken } = await silentServer();
     const service = await startService();
-    onTestFinished(async () => {
-      for (const socket of taken) socket.destroy();
-      silent.close();
-      await service.stop();
-    });
-    const addresses = [`127.0.0.1:${(silent.address() as AddressInfo).port}`, service.address];
+    onTestFinished(() => service.stop());
+    const addresses = [address, service.address];
     // Without a deadline that would end the waiting.
     const options = { deadlineMillis: 600_000 };
     const [client, inSession, reader, subscriber] = [0, 1, 2, 3].map(() => clientOf(addresses, options));
@@ -314,6 +343,13 @@ describe('a client that reaches no server', () => {
     const first = await subscriber?.subscribe({})[Symbol.asyncIterator]().next();
     expect(first?.value).toMatchObject({ type: 'a' });
     expect(taken.size).toBeGreaterThan(0);
+  });
+
+  it('tells that once when its time is over', async () => {
+    const silent = await silentServer();
+    const client = clientOf([silent.address, '127.0.0.1:1'], { deadlineMillis: 1_500 });
+    const failed: unknown = await client.append('s', [{ type: 't' }]).catch((error: unknown) => error);
+    expect((failed as Error).message).toMatch(/^[^;]*cannot reach [^;]*$/);
   });
 
   it('gives up after the time it was given for that, long before its deadline', async () => {

@@ -32,6 +32,7 @@ type CallFactory = (base: ServerInterceptingCallInterface, context: CallContext,
 
 /** A DNS name and a port. */
 const longestAddress = 260;
+const highestPort = 65_535;
 const clusterIdRule = /^[A-Za-z0-9-]{1,63}$/;
 const empty = new Uint8Array(0);
 const readNothing = (): null => null;
@@ -106,7 +107,7 @@ function changesOf(admin: ClusterAdmin): Changes {
     addLearner: {
       read: (message) => {
         const { peerAddress, memberId } = decodeRequest(AddLearnerRequest, message);
-        return [readAddress(peerAddress), memberId === undefined ? undefined : required('member_id', memberId)];
+        return [readAddress(peerAddress), optional('member_id', memberId)];
       },
       run: ([address, memberId], signal) => admin.addLearner(address, signal, memberId),
       encode: (member) => AddLearnerResponse.encode({ member: memberMessage({ ...member, ...justAdded }) }).finish(),
@@ -130,7 +131,7 @@ function changesOf(admin: ClusterAdmin): Changes {
       encode,
     },
     transferLeadership: {
-      read: (message) => decodeRequest(TransferLeadershipRequest, message).memberId ?? null,
+      read: (message) => optional('member_id', decodeRequest(TransferLeadershipRequest, message).memberId) ?? null,
       run: (id, signal) => admin.transferLeadership(id, signal),
       encode,
     },
@@ -144,6 +145,10 @@ function required(field: string, id: number): number {
   return id;
 }
 
+function optional(field: string, id: number | undefined): number | undefined {
+  return id === undefined ? undefined : required(field, id);
+}
+
 function readClusterId(clusterId: string): string {
   if (clusterIdRule.test(clusterId)) return clusterId;
   throw invalidArgument('cluster_id', 'must be letters, digits and hyphens', '1 to 63 letters, digits and hyphens');
@@ -151,6 +156,10 @@ function readClusterId(clusterId: string): string {
 
 function readAddress(address: string): string {
   validateText(address, 1, longestAddress, () => 'peer_address');
-  if (!/:\d{1,5}$/.test(address)) throw invalidArgument('peer_address', 'has no port', 'host:port');
+  const port = /^.+:(\d+)$/.exec(address)?.[1];
+  if (port === undefined) throw invalidArgument('peer_address', 'has no host and port', 'host:port');
+  if (Number(port) < 1 || Number(port) > highestPort) {
+    throw invalidArgument('peer_address', `has the port ${port}`, `a port from 1 to ${highestPort}`);
+  }
   return address;
 }

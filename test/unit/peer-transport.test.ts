@@ -3,13 +3,14 @@ import { createConnection, createServer } from 'node:net';
 import type { Socket } from 'node:net';
 import { Client, Metadata, credentials } from '@grpc/grpc-js';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { MessageType } from '../../src/cluster/raft-message.ts';
 import type { Message } from '../../src/cluster/raft-message.ts';
 import type { SnapshotChunk } from '../../src/cluster/transport.ts';
 import { StoreError } from '../../src/domain/errors.ts';
 import { InstallSnapshotRequest, MessagesRequest, PeerService } from '../../src/grpc/gen/graveyar/raft/v1/peer.ts';
 import { eventually } from '../support/eventually.ts';
+import { startService } from '../support/grpc-service.ts';
 import { appendOf, messageOf, startMember } from '../support/peer-transports.ts';
 import type { RecordedMember, RecordedMemberOptions } from '../support/peer-transports.ts';
 import { testTls } from '../support/test-certificate.ts';
@@ -242,6 +243,15 @@ describe('introductions', () => {
       message: 'member 7 leads',
       details: { leaderId: '7', endpoint: 'seven:1' },
     });
+  });
+
+  it('say so at a port that is for clients', async () => {
+    const a = await member({ id: 1 });
+    const service = await startService();
+    onTestFinished(() => service.stop());
+    const asked = a.transport.introduce(service.address, a.self, AbortSignal.timeout(20_000));
+    const message = 'this is no port for members (is it the port for clients?)';
+    await expect(asked).rejects.toMatchObject({ code: 'MEMBERSHIP_REFUSED', message });
   });
 
   it('fail when nobody listens, and when they are aborted', async () => {

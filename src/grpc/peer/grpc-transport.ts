@@ -2,8 +2,8 @@
  * The transport port over gRPC: links to the members that were set, and a server for what they send. Composes, and keeps the
  * links in step with the peers.
  */
-import { Client, Metadata } from '@grpc/grpc-js';
-import type { ChannelCredentials } from '@grpc/grpc-js';
+import { Client, Metadata, status as Code } from '@grpc/grpc-js';
+import type { ChannelCredentials, ServiceError } from '@grpc/grpc-js';
 import type { Introduction } from '../../cluster/member.ts';
 import type { Message } from '../../cluster/raft-message.ts';
 import type { Peer, SnapshotSource, Transport, TransportHandler } from '../../cluster/transport.ts';
@@ -167,7 +167,7 @@ export class GrpcTransport implements Transport {
       const call = client.makeUnaryRequest(path, identity, identity, request, new Metadata(), (error, answer) => {
         signal.removeEventListener('abort', cancel);
         if (signal.aborted) reject(signal.reason as Error);
-        else if (error !== null) reject(storeErrorOf(error));
+        else if (error !== null) reject(failureOf(error));
         else resolve(answer ?? new Uint8Array(0));
       });
       const cancel = (): void => {
@@ -178,6 +178,12 @@ export class GrpcTransport implements Transport {
       client.close();
     });
   }
+}
+
+function failureOf(error: ServiceError): StoreError {
+  if (error.code !== Code.UNIMPLEMENTED) return storeErrorOf(error);
+  const reason = 'this is no port for members (is it the port for clients?)';
+  return new StoreError('MEMBERSHIP_REFUSED', reason, { reason });
 }
 
 function notServing(reason: string): StoreError {

@@ -145,7 +145,7 @@ export interface FoundResponse {
 
 /** Who is to be added. */
 export interface AddLearnerRequest {
-  /** Where it listens for members, host:port. */
+  /** Where it listens for members, host:port. Not its port for clients. */
   peerAddress: string;
   /** Refused (MEMBERSHIP_REFUSED) when another member is found there. Not set: whoever is there. */
   memberId?: number | undefined;
@@ -191,7 +191,7 @@ export interface ReplaceResponse {
 
 /** Who is to lead. */
 export interface TransferLeadershipRequest {
-  /** A voter's id. Not set: the one that is furthest on. */
+  /** A voter's id; 0 is none. Not set: the one that is furthest on. */
   memberId?: number | undefined;
 }
 

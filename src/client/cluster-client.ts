@@ -114,7 +114,7 @@ export class ClusterClient {
     return this.#caller.unary(ClusterService.promote.path, request, ignored, options);
   }
 
-  /** Takes a member out. */
+  /** Takes a member out. An id that no member has is a success: it was removed before. */
   remove(memberId: number, options: CallOptions = {}): Promise<void> {
     const request = RemoveRequest.encode({ memberId }).finish();
     return this.#caller.unary(ClusterService.remove.path, request, ignored, options);

@@ -4,6 +4,7 @@
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
 import type { ClusterAdmin } from '../cluster/cluster-admin.ts';
 import type { MemberInfo } from '../cluster/member.ts';
+import { isStoreError } from '../domain/errors.ts';
 import { invalidArgument, validateText } from '../domain/validate-text.ts';
 import type { CallContext } from './call-context.ts';
 import { memberMessage, stateMessage } from './cluster-state.ts';
@@ -119,7 +120,7 @@ function changesOf(admin: ClusterAdmin): Changes {
     },
     remove: {
       read: (message) => required('member_id', decodeRequest(RemoveRequest, message).memberId),
-      run: (id, signal) => admin.remove(id, signal),
+      run: (id, signal) => remove(admin, id, signal),
       encode,
     },
     replace: {
@@ -136,6 +137,17 @@ function changesOf(admin: ClusterAdmin): Changes {
       encode,
     },
   };
+}
+
+/** A success too when there is no such member: ids are never used again, so it was removed, and the answer may have been lost. */
+async function remove(admin: ClusterAdmin, id: number, signal: AbortSignal): Promise<void> {
+  try {
+    await admin.remove(id, signal);
+  } catch (error) {
+    if (!isStoreError(error) || !error.is('MEMBER_NOT_FOUND')) throw error;
+    // It may have been applied and not yet last: giving its vote to this member, a voter, is done already, but for making sure of that.
+    await admin.replace(id, admin.status().memberId, signal);
+  }
 }
 
 const justAdded = { role: 'learner', outgoing: false, active: null, matchIndex: null, snapshotting: null } as const;

@@ -115,8 +115,12 @@ describe('the members of a cluster', { timeout: 240_000 }, () => {
     const twice = await clusterCommand('replace', leader.name, other.name);
     expect(twice.code).toBe(9);
     expect(twice.stderr).toContain('is no learner');
+    const { id } = (await members()).find(({ name }) => name === other.name) ?? { id: 0 };
     const removed = await clusterCommand('remove', other.name);
     expect(removed.code, removed.stderr).toBe(0);
+    // As whoever did not get the answer does; by its name, people hear that it is no member.
+    await cluster.client({}, [leader]).cluster.remove(id);
+    expect(await clusterCommand('remove', other.name)).toMatchObject({ code: 10 });
     expect(await other.process?.exited).toMatchObject({ code: 0 });
     expect(other.process?.log.map(({ reason }) => reason)).toContain('removed from the cluster');
     other.process = null;

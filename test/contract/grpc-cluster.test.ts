@@ -45,6 +45,16 @@ async function leaderOf(members: Set<number>): Promise<{ service: GrpcService; a
 }
 
 describe('a member that is to be removed', () => {
+  it('is removed once, and asking again is a success that makes sure it lasts', async () => {
+    const { service, asked } = await leaderOf(new Set([SELF, 2]));
+    const { cluster } = service.client();
+    await cluster.remove(2);
+    expect(asked).toEqual(['remove 2']);
+    await cluster.remove(2);
+    // What a replacement by a voter leaves to be done when it was made before: waiting until a majority has it on disk.
+    expect(asked.slice(1)).toEqual(['remove 2', `replace 2 ${SELF}`]);
+  });
+
   it('must be named', async () => {
     const { service, asked } = await leaderOf(new Set([SELF]));
     const request = RemoveRequest.encode({ memberId: 0 }).finish();

@@ -202,7 +202,8 @@ export class Store {
 
   remove(id: number): void {
     const { voters, learners } = this.configuration;
-    if (!this.isMember(id)) throw new Refused('MEMBER_NOT_FOUND');
+    // Ids are never used again: it was removed.
+    if (!this.isMember(id)) return;
     if (voters.length === 1 && has(voters, id)) throw new Refused('it is the only voter');
     this.#assertSimple();
     this.#commit({ voters: without(voters, id), learners: without(learners, id), outgoing: [] });

@@ -29,7 +29,7 @@ export const protobufFileName = "graveyar/v1/cluster.proto";
  * The members of a store: who they are, how they are, and how they change.
  *
  * Changes, but for Found, are made by the leader; any other member answers NOT_LEADER with the leader's address. They are durable when they
- * answer, and may be repeated: what is so already is a success.
+ * answer, and may be repeated: what is so already is a success. (TransferLeadership to nobody in particular moves it once more.)
  */
 
 /** What a member does in its cluster. */
@@ -173,7 +173,7 @@ export interface RemoveRequest {
   memberId: number;
 }
 
-/** It is gone. */
+/** There is no such member, durably. */
 export interface RemoveResponse {
 }
 
@@ -1363,7 +1363,10 @@ export const ClusterService = {
     responseSerialize: (value: PromoteResponse): Buffer => Buffer.from(PromoteResponse.encode(value).finish()),
     responseDeserialize: (value: Buffer): PromoteResponse => PromoteResponse.decode(value),
   },
-  /** Takes a member out of the cluster. It stops by itself when it hears of it. */
+  /**
+   * Takes a member out of the cluster. It stops by itself when it hears of it. An id that no member has is a success, as ids are never used
+   * again: it was removed before.
+   */
   remove: {
     path: "/graveyar.v1.Cluster/Remove" as const,
     requestStream: false as const,
@@ -1422,7 +1425,10 @@ export interface ClusterServer extends UntypedServiceImplementation {
   addLearner: handleUnaryCall<AddLearnerRequest, AddLearnerResponse>;
   /** Gives a learner a vote. Refused (MEMBERSHIP_REFUSED) until it has caught up. */
   promote: handleUnaryCall<PromoteRequest, PromoteResponse>;
-  /** Takes a member out of the cluster. It stops by itself when it hears of it. */
+  /**
+   * Takes a member out of the cluster. It stops by itself when it hears of it. An id that no member has is a success, as ids are never used
+   * again: it was removed before.
+   */
   remove: handleUnaryCall<RemoveRequest, RemoveResponse>;
   /** Takes a voter out and gives a learner that has caught up its vote, in one step. */
   replace: handleUnaryCall<ReplaceRequest, ReplaceResponse>;
@@ -1517,7 +1523,10 @@ export interface ClusterClient extends Client {
     options: Partial<CallOptions>,
     callback: (error: ServiceError | null, response: PromoteResponse) => void,
   ): ClientUnaryCall;
-  /** Takes a member out of the cluster. It stops by itself when it hears of it. */
+  /**
+   * Takes a member out of the cluster. It stops by itself when it hears of it. An id that no member has is a success, as ids are never used
+   * again: it was removed before.
+   */
   remove(
     request: RemoveRequest,
     callback: (error: ServiceError | null, response: RemoveResponse) => void,

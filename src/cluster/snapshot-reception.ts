@@ -1,9 +1,9 @@
 /**
  * Takes a snapshot that another member sends: its records go into the state ahead of the log, then the message goes to the core.
  *
- * Invariants: one reception at a time, the newest (its sender may lead, the one before may be gone); a chunk is applied only when its checksum, its events and its positions are right; the message
- * reaches the core only when every record below the snapshot's end is durable, so that the log may be replaced by it. What was taken
- * stays when the transfer ends early: it is committed data.
+ * Invariants: one transfer at a time, the one that began last, as its sender may lead while that of an earlier one is gone; a chunk is
+ * applied only when its checksum, its events and its positions are right; the message reaches the core only when every record below the
+ * snapshot's end is durable, so that the log may be replaced by it. What was taken stays when a transfer ends early: it is committed data.
  */
 import { StoreError } from '../domain/errors.ts';
 import type { Message } from '../raft/messages.ts';

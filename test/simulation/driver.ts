@@ -1,11 +1,11 @@
 /**
- * A driver of the production core over the production log, built as the cluster's own will be: messages leave first, one
- * write is outstanding (the log groups what comes meanwhile), entries are applied apart, a stalled disk keeps a node from
- * campaigning.
+ * A driver of the production core over the production log, on the same lines as the cluster's, which whole nodes run with: messages
+ * leave first, one write is outstanding (the log groups what comes meanwhile), entries are applied apart, a stalled disk keeps a
+ * node from campaigning.
  *
  * Invariants: responses leave in the order of their tasks and only when the log says that these are durable; apply tasks
  * are done one after the other; after a failed write nothing leaves any more. Must not know the simulation: it sees a
- * host. When the cluster's driver is there, it takes this one's place behind the same {@link DriverHost}.
+ * {@link DriverHost}.
  */
 import type { ConfChange } from '../../src/raft/conf-change.ts';
 import { EntryType, type Message } from '../../src/raft/messages.ts';

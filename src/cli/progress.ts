@@ -1,19 +1,15 @@
 /**
- * How far a long command has come, on standard error: one line drawn over itself on a terminal, otherwise a line every few
- * seconds, so that a log shows life. Knows nothing of the work.
+ * How far a long command has come: counts, a rate and, where the whole is known, a bar. Knows nothing of the work.
  */
-import type { Clock } from '../lib/clock.ts';
+import { StatusLine } from './status-line.ts';
+import type { StatusLineOptions } from './status-line.ts';
 import { grouped } from './table.ts';
 
-export interface ProgressOptions {
-  readonly clock: Clock;
-  readonly stream: { readonly isTTY?: boolean; readonly columns?: number; write(text: string): unknown };
+export interface ProgressOptions extends StatusLineOptions {
   /** What is counted, for example `events`. */
   readonly unit: string;
 }
 
-const DRAW_MILLIS = 100;
-const LINE_MILLIS = 5000;
 const BAR_WIDTH = 24;
 
 /** Shows what it is told at its own pace; telling is cheap. */
@@ -22,13 +18,12 @@ export class Progress {
   readonly #startedAt: number;
   #count = 0;
   #fraction: number | null = null;
-  #cancel: () => void = () => undefined;
-  #drawn = false;
+  readonly #status: StatusLine;
 
   constructor(options: ProgressOptions) {
     this.#options = options;
     this.#startedAt = options.clock.monotonicMillis();
-    this.#schedule();
+    this.#status = new StatusLine(options, () => this.line());
   }
 
   /** So many units are done; `fraction` (0 to 1) of all when the whole is known, else null. */
@@ -44,28 +39,7 @@ export class Progress {
 
   /** Shows the final state once and stops. */
   finish(): void {
-    this.#cancel();
-    if (this.#options.stream.isTTY === true) {
-      this.#draw();
-      this.#options.stream.write('\n');
-    } else if (this.#drawn) {
-      this.#draw();
-    }
-  }
-
-  #schedule(): void {
-    const { clock, stream } = this.#options;
-    this.#cancel = clock.setTimer(stream.isTTY === true ? DRAW_MILLIS : LINE_MILLIS, () => {
-      this.#draw();
-      this.#schedule();
-    });
-  }
-
-  #draw(): void {
-    const { stream } = this.#options;
-    this.#drawn = true;
-    if (stream.isTTY === true) stream.write(`\r\u001b[2K${this.line().slice(0, (stream.columns ?? 80) - 1)}`);
-    else stream.write(`${this.line()}\n`);
+    this.#status.finish();
   }
 
   /** The state in one line, for example `[####....] 50.0 %  1,000 events  500/s  2 s left`. */

@@ -174,7 +174,9 @@ export class Caller {
     if (reason !== null) return this.#endpoints.unreachable(connection, reason, failure);
     // Our own deadline may pass without a word from anybody; all else has come over a connection.
     if (failure instanceof DeadlineExceededError && deadlinePassed(error)) {
-      return new DeadlineExceededError(`no answer from ${connection.address} within the deadline`, { cause: error });
+      return new DeadlineExceededError(`no answer from ${connection.address} within the deadline`, false, {
+        cause: error,
+      });
     }
     this.#endpoints.answered(connection);
     this.#endpoints.failed(connection, failure);
@@ -230,7 +232,7 @@ function hasCode(error: Error, code: string): boolean {
 function afterRefusal(failure: Error, refusal: Error | null): Error {
   if (refusal === null || !(failure instanceof DeadlineExceededError)) return failure;
   const message = `${failure.message}; the answer before: ${refusal.message}`;
-  return new DeadlineExceededError(message, { cause: failure.cause });
+  return new DeadlineExceededError(message, failure.retryable, { cause: failure.cause });
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -126,6 +126,8 @@ export function runGraveyar(
     readonly env?: Record<string, string>;
     readonly timeoutMillis?: number;
     readonly spawn?: SpawnOptions;
+    /** Gets what it writes to standard error, as it does. */
+    readonly onStderr?: (text: string) => void;
   } = {},
 ): Promise<CommandResult> {
   const child = spawn(process.execPath, graveyarArguments(...args), {
@@ -138,7 +140,10 @@ export function runGraveyar(
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    options.onStderr?.(text);
+  });
   // A command that fails early does not read its input.
   child.stdin.on('error', () => undefined);
   child.stdin.end(options.input ?? '');

@@ -4,28 +4,34 @@
 import { randomUUID } from 'node:crypto';
 import type { Command } from 'commander';
 import { GraveyarError } from '../../client/index.ts';
-import type { ClusterMember, ClusterState, GraveyarClient } from '../../client/index.ts';
+import type { CallOptions, ClusterMember, ClusterState, GraveyarClient } from '../../client/index.ts';
 import { EXIT } from '../exit-code.ts';
 import { CommandFailure } from '../failure.ts';
-import { addServerFlags, withClient } from '../server-address.ts';
+import { addServerFlags, durationArgument, withClient } from '../server-address.ts';
 import type { ServerFlags } from '../server-address.ts';
 import { grouped, renderTable } from '../table.ts';
 import { write, writeJson } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
+import { nameOf, onceCaughtUp } from './catch-up.ts';
 import { statusText } from './status-text.ts';
 
 interface ClusterFlags extends ServerFlags {
   readonly json?: boolean;
+  readonly wait?: number;
 }
 
 /** How long `status` waits for the leader's view. */
 const LEADER_MILLIS = 3_000;
+
+/** How long a learner is waited for: what it lacks may be the whole store. */
+const WAIT_MILLIS = 10 * 60_000;
 
 /** Names a member: its name or its id. */
 const MEMBER = '<member>';
 
 const HELP = `
 A member is named by its name or its id. Any member can be asked; changes are made by the leader.
+promote and replace wait until the learner has caught up, and say on standard error how far it is; Ctrl-C ends the waiting.
 "found" makes a cluster of the one member at the address, which was started with --wait-for-cluster.
 "status" calls a member healthy that the leader has heard of within an election timeout, that is not being sent a snapshot and is
 at most 1000 entries behind. On Kubernetes, the GraveyarCluster resource asks for a ready pod and a volume that stays as well.
@@ -40,17 +46,20 @@ Examples:
 export function addClusterCommand(program: Command, terminal: Terminal): void {
   const cluster = program.command('cluster').description('look at and change the members of a store');
   cluster.addHelpText('after', HELP);
-  const add = (
-    usage: string,
-    description: string,
-    run: (client: GraveyarClient, args: readonly string[], print: Print) => Promise<void>,
-  ): void => {
+  const add = (usage: string, description: string, run: Run, waits = false): void => {
     const command = cluster.command(usage).description(description).option('--json', 'print JSON');
+    if (waits) command.option('--wait <duration>', 'wait so long for the learner (default: 10m)', durationArgument);
     addServerFlags(command).action((...given: unknown[]) => {
       // Commander passes the arguments, then the flags, then the command.
       const flags = given.at(-2) as ClusterFlags;
       const args = given.slice(0, -2).filter((arg) => arg !== undefined) as string[];
-      return withClient(flags, terminal, (client) => run(client, args, printer(terminal, flags.json === true)));
+      return withClient(flags, terminal, (client) => {
+        const waitMillis = flags.wait ?? WAIT_MILLIS;
+        const caughtUp: CaughtUp = (learner, change) =>
+          onceCaughtUp({ cluster: client.cluster, learner, terminal, waitMillis }, change);
+        const print = printer(terminal, flags.json === true);
+        return run(client, args, print, caughtUp).catch((error: unknown) => inNames(client, error));
+      });
     });
   };
   add('status', 'the cluster: its leader, its members and how they are; and the member that is asked', showStatus);
@@ -58,19 +67,25 @@ export function addClusterCommand(program: Command, terminal: Terminal): void {
   add('watch', 'the status of one member at every change', watch);
   add('found [cluster-id]', 'make a cluster of the one member that is asked, which waits for one', found);
   add('add-learner <host:port>', 'add who listens for members there, without a vote', addLearner);
-  add(`promote ${MEMBER}`, 'give a learner that has caught up a vote', async (client, [name = ''], print) => {
-    const { id } = await find(client, name);
-    await client.cluster.promote(id);
-    await print.done({ promoted: id }, `${name} has a vote`);
-  });
+  add(`promote ${MEMBER}`, 'give a learner a vote, once it has caught up', promote, true);
   add(`remove ${MEMBER}`, 'take a member out of the cluster', async (client, [name = ''], print) => {
     const { id } = await find(client, name);
     await client.cluster.remove(id);
     await print.done({ removed: id }, `${name} was removed`);
   });
-  add('replace <old> <new>', 'give the vote of one member to a learner, in one step', replace);
+  add(
+    'replace <old> <new>',
+    'give the vote of one member to a learner in one step, once it has caught up',
+    replace,
+    true,
+  );
   add('transfer [member]', 'hand leadership to a member, or to the one that is furthest on', transfer);
 }
+
+/** Makes a change that gives a learner a vote, once it has caught up. */
+type CaughtUp = (learner: ClusterMember, change: (options: CallOptions) => Promise<void>) => Promise<void>;
+
+type Run = (client: GraveyarClient, args: readonly string[], print: Print, caughtUp: CaughtUp) => Promise<void>;
 
 /** Prints for people or for programs. */
 interface Print {
@@ -132,10 +147,35 @@ async function addLearner(client: GraveyarClient, [address = '']: readonly strin
   await print.done(member, `${member.name} (${member.id}) is a learner`);
 }
 
-async function replace(client: GraveyarClient, [old = '', next = '']: readonly string[], print: Print): Promise<void> {
-  const [from, to] = [await find(client, old), await find(client, next, (from) => from.role === 'learner')];
-  await client.cluster.replace(from.id, to.id);
+async function promote(
+  client: GraveyarClient,
+  [name = '']: readonly string[],
+  print: Print,
+  caughtUp: CaughtUp,
+): Promise<void> {
+  const learner = await find(client, name, isLearner);
+  await caughtUp(learner, (options) => client.cluster.promote(learner.id, options));
+  await print.done({ promoted: learner.id }, `${name} has a vote`);
+}
+
+async function replace(
+  client: GraveyarClient,
+  [old = '', next = '']: readonly string[],
+  print: Print,
+  caughtUp: CaughtUp,
+): Promise<void> {
+  // A member that lost its disk may be there twice under its name: as it was, and as the learner that it is now.
+  const from = await find(client, old, (member) => !isLearner(member));
+  const to = await find(client, next, isLearner);
+  if (from.id === to.id) throw new CommandFailure(`${nameOf(from)} cannot take its own place`, EXIT.usage);
+  if (isLearner(from)) throw new CommandFailure(`${nameOf(from)} is a learner, and has no vote to give`, EXIT.conflict);
+  if (!isLearner(to)) throw new CommandFailure(`${nameOf(to)} is no learner: it has a vote of its own`, EXIT.conflict);
+  await caughtUp(to, (options) => client.cluster.replace(from.id, to.id, options));
   await print.done({ removed: from.id, promoted: to.id }, `${next} has the vote of ${old}, which was removed`);
+}
+
+function isLearner({ role }: ClusterMember): boolean {
+  return role === 'learner';
 }
 
 async function transfer(client: GraveyarClient, [name]: readonly string[], print: Print): Promise<void> {
@@ -157,6 +197,17 @@ async function find(
   if (found !== undefined) return found;
   const names = members.map((member) => member.name).join(', ');
   throw new CommandFailure(`there is no member ${name}; the members are ${names}`, EXIT.notFound);
+}
+
+/** Rejects with the error; a refusal says who is meant by the ids in it. */
+async function inNames(client: GraveyarClient, error: unknown): Promise<never> {
+  if (!(error instanceof GraveyarError) || error.code !== 'MEMBERSHIP_REFUSED') throw error;
+  const members = (await leadersView(client)) ?? [];
+  const message = error.message.replace(/\bmember (\d+)\b/g, (text, id: string) => {
+    const member = members.find((one) => String(one.id) === id);
+    return member === undefined ? text : nameOf(member);
+  });
+  throw new CommandFailure(message, EXIT.conflict, { cause: error });
 }
 
 function membersText(members: readonly ClusterMember[]): string {

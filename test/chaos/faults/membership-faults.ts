@@ -62,7 +62,7 @@ async function begin(member: Member, others: readonly Member[]): Promise<void> {
 }
 
 /**
- * Asks again until it is done: a learner may not have caught up, the store may be without a leader. The answer to an earlier
+ * Asks again until it is done: the store may be without a leader for longer than a command waits, or the learner cut off. The answer to an earlier
  * attempt may have been lost: then `gone` is no member any more.
  */
 async function change(members: readonly Member[], args: readonly string[], gone: string | null = null): Promise<void> {
@@ -78,7 +78,9 @@ async function change(members: readonly Member[], args: readonly string[], gone:
 
 /** What is wrong; null: it is done. */
 async function cluster(addresses: readonly string[], args: readonly string[]): Promise<string | null> {
-  const command = ['cluster', ...args, '--address', addresses.join(','), '--timeout', '10s'];
-  const { code, stdout, stderr } = await runGraveyar(command, { timeoutMillis: 30_000 });
+  // Not for long: another fault may have taken the leader, or the learner.
+  const wait = args[0] === 'promote' || args[0] === 'replace' ? ['--wait', '15s'] : [];
+  const command = ['cluster', ...args, ...wait, '--address', addresses.join(','), '--timeout', '10s'];
+  const { code, stdout, stderr } = await runGraveyar(command, { timeoutMillis: 45_000 });
   return code === 0 ? null : `${stdout} ${stderr}`.trim();
 }

@@ -24,7 +24,7 @@ export const EXIT = {
   unavailable: 8,
   /** the store is not in the state that was expected */
   conflict: 9,
-  /** there is no such stream */
+  /** there is no such stream, or no such member */
   notFound: 10,
   /** a defect of the program; the log has details */
   internal: 70,
@@ -42,7 +42,7 @@ export const EXIT_CODE_HELP = `Exit codes:
   1  failed, or check found problems               7  the address cannot be listened on
   2  wrong arguments or configuration              8  the server cannot be reached or did not answer in time
   3  the data directory is in use                  9  the store is not in the state that was expected
-  4  the data is damaged                          10  there is no such stream
+  4  the data is damaged                          10  there is no such stream or member
   5  the data was written by a newer version      70  a defect of the program
 130  interrupted (SIGINT)                        143  terminated (SIGTERM)`;
 

@@ -12,13 +12,18 @@ const interrupt = (signal: NodeJS.Signals): void => {
 };
 process.once('SIGINT', interrupt);
 process.once('SIGTERM', interrupt);
+// Not once: a terminal that is closed may say so twice, and the second time must not cut short what the first has begun.
+process.on('SIGHUP', interrupt);
 
-// A reader that goes away (`graveyar read … | head`) has what it wanted.
+// A reader that goes away (`graveyar read … | head`) has what it wanted. A terminal that was closed takes nothing while a command ends.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (interrupted.signal.reason === 'SIGHUP') return;
   if (error.code === 'EPIPE') process.exit(EXIT.ok);
   process.stderr.write(`graveyar: cannot write to standard output: ${error.message}\n`);
   process.exit(EXIT.disk);
 });
+
+process.stderr.on('error', () => undefined);
 
 // Whatever a command waits for, the process does not end before it has an exit code.
 const release = keepProcessAlive();

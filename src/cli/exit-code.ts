@@ -28,6 +28,8 @@ export const EXIT = {
   notFound: 10,
   /** a defect of the program; the log has details */
   internal: 70,
+  /** ended by SIGHUP, as shells say it */
+  hungUp: 129,
   /** ended by SIGINT, as shells say it */
   interrupted: 130,
   /** ended by SIGTERM, as shells say it */
@@ -44,9 +46,11 @@ export const EXIT_CODE_HELP = `Exit codes:
   3  the data directory is in use                  9  the store is not in the state that was expected
   4  the data is damaged                          10  there is no such stream or member
   5  the data was written by a newer version      70  a defect of the program
-130  interrupted (SIGINT)                        143  terminated (SIGTERM)`;
+129  hung up (SIGHUP)                            130  interrupted (SIGINT)
+143  terminated (SIGTERM)`;
 
 /** The code of a command that could not finish because of this signal, the reason of `Terminal.interrupted`. */
 export function interruptionCode(signal: unknown): ExitCode {
+  if (signal === 'SIGHUP') return EXIT.hungUp;
   return signal === 'SIGTERM' ? EXIT.terminated : EXIT.interrupted;
 }

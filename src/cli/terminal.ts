@@ -12,7 +12,7 @@ export interface Terminal {
   readonly stderr: Writable & { readonly isTTY?: boolean; readonly columns?: number };
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  /** Aborted by SIGINT and SIGTERM; commands that run on end then. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP; commands that run on end then. */
   readonly interrupted: AbortSignal;
 }
 

@@ -99,6 +99,7 @@ describe('an interruption', () => {
   it.each([
     ['SIGINT', 130],
     ['SIGTERM', 143],
+    ['SIGHUP', 129],
   ] as const)('by %s ends with %i and no trace', async (signal, code) => {
     for (const args of [['append', 's', '--type', 't'], ['read', 's'], ['streams'], ['export', '-']]) {
       expect(await interrupted(signal, args)).toEqual([code, 'graveyar: interrupted\n']);

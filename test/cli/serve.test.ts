@@ -71,6 +71,14 @@ describe('a server', () => {
     expect(again.log.find(({ message }) => message === 'serving')).toMatchObject({ events: 3 });
   });
 
+  it('stops in order when its terminal is closed, however often it is told so', async () => {
+    const server = await start(join(scratch, 'data'));
+    server.kill('SIGHUP');
+    server.kill('SIGHUP');
+    expect(await server.exited).toEqual({ code: 0, signal: null });
+    expect(server.log.map(({ message }) => message)).toContain('stopped');
+  });
+
   it('ends subscriptions when it stops, and does not wait for them', async () => {
     const server = await start(join(scratch, 'data'), ['--grace-period', '30s']);
     const client = new GraveyarClient(server.address);

@@ -1,16 +1,15 @@
 /**
  * `graveyar dev-cluster`: three members on this machine with one command, for trying things out. Each is a process of its own, so
- * that it can be killed; one that dies is not started again, unless asked for.
+ * that it can be killed; one that dies is not started again, unless asked for. Ends when none is left.
  */
 import { Option } from 'commander';
 import type { Command } from 'commander';
 import { EXIT } from '../exit-code.ts';
 import { CommandFailure } from '../failure.ts';
 import { countArgument } from '../server-address.ts';
-import { write } from '../terminal.ts';
 import type { Terminal } from '../terminal.ts';
 import { startMemberProcess } from './member-process.ts';
-import type { MemberPlan, MemberProcess } from './member-process.ts';
+import type { MemberExit, MemberPlan, MemberProcess } from './member-process.ts';
 
 interface DevClusterFlags {
   readonly directory: string;
@@ -28,7 +27,8 @@ Examples:
   graveyar cluster members
   kill -9 <pid of the leader>, and look again
 
-Ctrl-C stops all of them, one after the other.`;
+The addresses are printed when the members serve. Ctrl-C, or closing the terminal, stops all of them, one after the other; when none
+is left, this ends with what the first of them failed with.`;
 
 const HOST = '127.0.0.1';
 const MOST_MEMBERS = 7;
@@ -49,38 +49,69 @@ export function addDevClusterCommand(program: Command, terminal: Terminal): void
     .action((flags: DevClusterFlags) => devCluster(flags, terminal));
 }
 
+type State = 'starting' | 'serving' | 'ended';
+
 async function devCluster(flags: DevClusterFlags, terminal: Terminal): Promise<void> {
   const plans = planMembers(flags);
   const running = new Map<string, MemberProcess>();
+  const states = new Map<string, State>();
+  const failed: { first: MemberExit | null } = { first: null };
   const { stdout, interrupted } = terminal;
-  const addresses = plans.map(({ port }) => `${HOST}:${port}`).join(',');
   const width = Math.max(...plans.map(({ name }) => name.length));
+  const noneLeft = Promise.withResolvers<undefined>();
+  let told = false;
   const print = (name: string, line: string): void => {
     stdout.write(`${name.padEnd(width)} | ${line}\n`);
   };
+  const enter = (name: string, state: State): void => {
+    states.set(name, state);
+    const all = plans.map((plan) => states.get(plan.name) ?? 'starting');
+    if (all.every((each) => each === 'ended')) noneLeft.resolve(undefined);
+    if (told || all.includes('starting') || !all.includes('serving')) return;
+    told = true;
+    const serving = plans.filter((plan) => states.get(plan.name) === 'serving');
+    stdout.write(`export GRAVEYAR_ADDRESS=${serving.map(({ port }) => `${HOST}:${port}`).join(',')}\n`);
+  };
   const start = (plan: MemberPlan): void => {
+    const { name } = plan;
     const member = startMemberProcess(plan, terminal.environment, (line) => {
-      print(plan.name, line);
+      print(name, line);
     });
-    running.set(plan.name, member);
-    print(plan.name, `started, process ${member.pid}, clients at ${HOST}:${plan.port}`);
-    void member.exited.then((how) => {
-      running.delete(plan.name);
-      print(plan.name, `ended: ${how}`);
-      if (flags.restart !== true || interrupted.aborted) return;
+    running.set(name, member);
+    enter(name, 'starting');
+    print(name, `started, process ${member.pid}, clients at ${HOST}:${plan.port}`);
+    void member.serving.then(() => {
+      enter(name, 'serving');
+    });
+    void member.exited.then((exit) => {
+      running.delete(name);
+      if (exit.code !== 0) failed.first ??= exit;
+      print(name, `ended: ${exit.words}`);
+      if (flags.restart !== true || interrupted.aborted) {
+        enter(name, 'ended');
+        return;
+      }
+      enter(name, 'starting');
       terminal.clock.setTimer(RESTART_MILLIS, () => {
         if (!interrupted.aborted) start(plan);
       });
     });
   };
   for (const plan of plans) start(plan);
-  await write(stdout, `export GRAVEYAR_ADDRESS=${addresses}\n`);
-  await new Promise<void>((resolve) => {
+  const stopped = new Promise<void>((resolve) => {
     if (interrupted.aborted) resolve();
     else interrupted.addEventListener('abort', () => resolve(), { once: true });
   });
+  await Promise.race([stopped, noneLeft.promise]);
+  if (!interrupted.aborted && failed.first !== null) throw failureOf(failed.first);
   // One after the other, so that leadership is handed over while somebody is there to take it.
   for (const { name } of plans) await running.get(name)?.stop();
+}
+
+/** Of the command, whose members have all ended, this one as the first that did not end in order. */
+function failureOf({ code, words }: MemberExit): CommandFailure {
+  const known = Object.values(EXIT).find((each) => each === code) ?? EXIT.failed;
+  return new CommandFailure(`no member is left; the first that failed ended: ${words}`, known);
 }
 
 function planMembers({ directory, members, port }: DevClusterFlags): MemberPlan[] {

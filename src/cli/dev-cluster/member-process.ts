@@ -17,15 +17,26 @@ export interface MemberPlan {
   readonly initialMembers: string;
 }
 
+/** How a member ended. */
+export interface MemberExit {
+  /** Null: a signal ended it, or it was never started. */
+  readonly code: number | null;
+  readonly words: string;
+}
+
+/** The part of its log that says that clients are served: the message behind the level. */
+const SERVING = '\u001b[0m serving ';
+
 export interface MemberProcess {
   readonly pid: number;
-  /** Resolves with how it ended, in words. */
-  readonly exited: Promise<string>;
+  /** Resolves when it serves; never when it ends before. */
+  readonly serving: Promise<void>;
+  readonly exited: Promise<MemberExit>;
   /** SIGTERM, and the end. */
   stop(): Promise<void>;
 }
 
-/** Starts it. `onLine` gets what it logs. */
+/** Starts it. `onLine` gets what it logs. It is told to stop when this process ends first, in whatever order that ends. */
 export function startMemberProcess(
   plan: MemberPlan,
   environment: Readonly<Record<string, string | undefined>>,
@@ -45,17 +56,28 @@ export function startMemberProcess(
     // Ctrl-C goes to all processes of the terminal; these are stopped in order instead.
     detached: true,
   });
-  createInterface({ input: child.stderr }).on('line', onLine);
-  const exited = new Promise<string>((resolve) => {
+  const abandon = (): void => {
+    child.kill('SIGTERM');
+  };
+  process.once('exit', abandon);
+  const serving = new Promise<void>((resolve) => {
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      onLine(line);
+      if (line.includes(SERVING)) resolve();
+    });
+  });
+  const exited = new Promise<MemberExit>((resolve) => {
     child.once('error', (error) => {
-      resolve(error.message);
+      resolve({ code: null, words: error.message });
     });
     child.once('close', (code, signal) => {
-      resolve(signal === null ? `exit code ${code ?? 0}` : `signal ${signal}`);
+      process.removeListener('exit', abandon);
+      resolve({ code, words: signal === null ? `exit code ${code ?? 0}` : `signal ${signal}` });
     });
   });
   return {
     pid: child.pid ?? 0,
+    serving,
     exited,
     async stop() {
       child.kill('SIGTERM');

@@ -1,6 +1,6 @@
 /**
- * How a server's process ends. SIGTERM and SIGINT: stop in order, finish what was admitted, exit 0; a second signal, or
- * a stop that hangs, ends it at once. A failure of the store, a broken invariant or a forgotten rejection: one fatal
+ * How a server's process ends. SIGTERM, SIGINT and SIGHUP: stop in order, finish what was admitted, exit 0; a second SIGTERM or SIGINT,
+ * or a stop that hangs, ends it at once. A failure of the store, a broken invariant or a forgotten rejection: one fatal
  * line and the end, because going on could acknowledge what is not durable. Owns `process`; knows nothing of the server.
  */
 import { StoreError } from '../../domain/errors.ts';

@@ -2,6 +2,7 @@
  * `graveyar read`: events of a stream, or of the whole store.
  */
 import type { Command } from 'commander';
+import type { Consistency } from '../client/index.ts';
 import { createEventPrinter } from './event-printer.ts';
 import { EXIT } from './exit-code.ts';
 import { CommandFailure } from './failure.ts';
@@ -18,6 +19,7 @@ interface ReadFlags extends ServerFlags, FilterFlags {
   readonly limit?: number;
   readonly backwards?: boolean;
   readonly local?: boolean;
+  readonly atLeast?: number;
   readonly json?: boolean;
 }
 
@@ -26,6 +28,7 @@ Examples:
   graveyar read orders-1
   graveyar read orders-1 --backwards --limit 1
   graveyar read --all --from 1000 --limit 10
+  graveyar read orders-1 --at-least 41     # from any member, once it has position 41, which an append has told
   graveyar read --all --from-time 2026-01-01T00:00:00Z --type order-placed --tag vip
   graveyar read --all --stream-prefix orders- --json | jq .data`;
 
@@ -41,6 +44,7 @@ export function addReadCommand(program: Command, terminal: Terminal): void {
     .option('--limit <count>', 'read at most so many events', countArgument)
     .option('--backwards', 'read from new to old')
     .option('--local', 'read what this server has, without making sure that it is the newest')
+    .option('--at-least <position>', 'read what this server has once it has the event at this position', countArgument)
     .option('--json', 'print one JSON object a line, in the form that import takes')
     .addHelpText('after', HELP);
   addServerFlags(addFilterFlags(command)).action((stream: string | undefined, flags: ReadFlags) =>
@@ -59,7 +63,7 @@ async function read(stream: string | undefined, flags: ReadFlags, terminal: Term
   if (flags.limit === 0) return;
   const shared = {
     direction: flags.backwards === true ? ('backwards' as const) : ('forwards' as const),
-    consistency: flags.local === true ? ('local' as const) : ('linearizable' as const),
+    consistency: consistencyOf(flags),
     signal: terminal.interrupted,
     ...(flags.limit === undefined ? {} : { limit: flags.limit }),
     // A read may be as long as it likes, while it gets somewhere.
@@ -73,6 +77,12 @@ async function read(stream: string | undefined, flags: ReadFlags, terminal: Term
         : client.readStream(stream, { ...shared, ...(flags.from === undefined ? {} : { from: flags.from }) });
     for await (const event of events) await printer.print(event);
   });
+}
+
+function consistencyOf({ local, atLeast }: ReadFlags): Consistency {
+  if (atLeast === undefined) return local === true ? 'local' : 'linearizable';
+  if (local === true) throw new CommandFailure('--local and --at-least exclude each other', EXIT.usage);
+  return { atLeastPosition: atLeast };
 }
 
 function startOf({ from, fromTime }: ReadFlags): { from?: number | Date } {

@@ -5,9 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { runProgram } from '../../src/cli/program.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import type { ReadConsistency } from '../../src/pipeline/event-pipeline.ts';
+import { startService } from '../support/grpc-service.ts';
+import { scriptedPipeline } from '../support/scripted-pipeline.ts';
 import { runGraveyar, startServerProcess } from '../support/server-process.ts';
 import type { CommandResult, ServerProcess } from '../support/server-process.ts';
 
@@ -71,9 +74,39 @@ describe('flags that would be ignored', () => {
     [['append', 's', '--data', '1'], '--data is for one event, which needs --type'],
     [['append', 's', '--tag', 'a'], '--tag is for one event, which needs --type'],
     [['read', 's', '--from-time', '2026-01-01T00:00:00Z'], '--from-time is for the whole store, not for one stream'],
+    [['read', 's', '--local', '--at-least', '0'], '--local and --at-least exclude each other'],
   ])('are refused: %j', async (args, message) => {
     const refused = await graveyar(args, '{"type":"t"}\n');
     expect([refused.code, refused.stderr]).toEqual([2, `graveyar: ${message}\n`]);
+  });
+});
+
+describe('how fresh a read must be', () => {
+  it.each([
+    [[], { kind: 'linearizable' }],
+    [['--local'], { kind: 'local' }],
+    [['--at-least', '0'], { kind: 'at-least', position: 0 }],
+    [['--at-least', '41'], { kind: 'at-least', position: 41 }],
+  ])('is asked of the server: %j', async (flags, expected) => {
+    const asked: unknown[] = [];
+    async function* nothing(read: { readonly consistency: ReadConsistency }): AsyncGenerator<never> {
+      asked.push(read.consistency);
+      await Promise.resolve();
+    }
+    const service = await startService({ pipeline: scriptedPipeline({ readStream: nothing, readAll: nothing }) });
+    onTestFinished(() => service.stop());
+    for (const what of ['s', '--all']) {
+      const terminal = {
+        stdin: Readable.from([]),
+        stdout: new PassThrough(),
+        stderr: new PassThrough(),
+        environment: {},
+      };
+      const interrupted = new AbortController().signal;
+      const args = ['read', what, ...flags, '--address', service.address];
+      expect(await runProgram(args, { ...terminal, clock: systemClock, interrupted })).toBe(0);
+    }
+    expect(asked).toEqual([expected, expected]);
   });
 });
 

@@ -1,17 +1,28 @@
 // The Cluster service over a scripted administration: what it asks for, what it refuses by itself, and what may be repeated.
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { status } from '@grpc/grpc-js';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { ClusterAdmin, ClusterStatus } from '../../src/cluster/cluster-admin.ts';
+import { runProgram } from '../../src/cli/program.ts';
+import type { ClusterAdmin, ClusterStatus, MemberStatus } from '../../src/cluster/cluster-admin.ts';
 import { StoreError } from '../../src/domain/errors.ts';
 import { AddLearnerRequest, RemoveRequest, TransferLeadershipRequest } from '../../src/grpc/gen/graveyar/v1/cluster.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { startService } from '../support/grpc-service.ts';
 import type { GrpcService } from '../support/grpc-service.ts';
 
 const SELF = 1;
+const seven: MemberStatus = {
+  ...{ id: 7, name: 'seven', peerAddress: 'seven:2', clientAddress: 'seven:1', role: 'learner' },
+  ...{ outgoing: false, active: true, matchIndex: 1, snapshotting: false },
+};
 const method = (name: string): string => `graveyar.v1.Cluster/${name}`;
 
 /** A leader with these members that writes down what it was asked for. */
-async function leaderOf(members: Set<number>): Promise<{ service: GrpcService; asked: string[] }> {
+async function leaderOf(
+  members: Set<number>,
+  refusal: Error | null = null,
+): Promise<{ service: GrpcService; asked: string[] }> {
   const asked: string[] = [];
   const note = (...words: unknown[]): Promise<void> => {
     asked.push(words.join(' '));
@@ -22,12 +33,13 @@ async function leaderOf(members: Set<number>): Promise<{ service: GrpcService; a
   };
   const hint = { leaderId: SELF, endpoint: 'one:1', self: true };
   const admin: ClusterAdmin = {
-    status: () => ({ memberId: SELF }) as ClusterStatus,
+    status: () => ({ memberId: SELF, members: [seven], clusterId: 'c' }) as Partial<ClusterStatus> as ClusterStatus,
     leader: () => hint,
     waitForLeader: () => Promise.resolve(hint),
     found: notExpected,
     addLearner: async (address) => {
       await note('add', address);
+      if (refusal !== null) throw refusal;
       return { id: 7, name: 'seven', peerAddress: address, clientAddress: 'seven:1' };
     },
     promote: notExpected,
@@ -36,7 +48,10 @@ async function leaderOf(members: Set<number>): Promise<{ service: GrpcService; a
       if (!members.delete(id)) throw new StoreError('MEMBER_NOT_FOUND', 'no such member', { memberId: String(id) });
     },
     replace: (oldId, newId) => note('replace', oldId, newId),
-    transferLeadership: (id) => note('transfer', id),
+    transferLeadership: async (id) => {
+      await note('transfer', id);
+      if (refusal !== null) throw refusal;
+    },
     watch: notExpected,
   };
   const service = await startService({ cluster: { admin, forwardTls: null } });
@@ -103,5 +118,36 @@ describe('the address of a learner', () => {
       details,
     });
     expect(asked).toEqual([]);
+  });
+});
+
+/** How `graveyar cluster …` ends against it, and what it says. */
+async function command(service: GrpcService, ...args: string[]): Promise<[number, string]> {
+  const stderr = new PassThrough();
+  const terminal = { stdin: Readable.from([]), stdout: new PassThrough(), stderr, environment: {}, clock: systemClock };
+  const interrupted = new AbortController().signal;
+  const code = await runProgram(['cluster', ...args, '--address', service.address], { ...terminal, interrupted });
+  stderr.end();
+  return [code, await text(stderr)];
+}
+
+describe('a learner that nobody hears of', () => {
+  const reason = 'nobody answers at ten:4002: it took longer than 5 s';
+  it.each([
+    [new StoreError('MEMBERSHIP_REFUSED', reason, { reason }), 9],
+    [new StoreError('DEADLINE_EXCEEDED', reason, { reason }), 8],
+  ])("is told in the server's words, however it refuses: %s", async (refusal, code) => {
+    const { service, asked } = await leaderOf(new Set([SELF]), refusal);
+    expect(await command(service, 'add-learner', 'ten:4002')).toEqual([code, `graveyar: ${reason}\n`]);
+    expect(asked).toEqual(['add ten:4002']);
+  });
+});
+
+describe('a refusal', () => {
+  it('names the members that it means, where they are known', async () => {
+    const reason = 'member 7 is no voter, and member 77 is not known';
+    const { service } = await leaderOf(new Set(), new StoreError('MEMBERSHIP_REFUSED', reason, { reason }));
+    const words = 'graveyar: seven (7) is no voter, and member 77 is not known\n';
+    expect(await command(service, 'transfer', 'seven')).toEqual([9, words]);
   });
 });

@@ -31,7 +31,7 @@ export function addServerFlags(command: Command): Command {
   return addTlsFlags(command.addOption(addressFlag())).addOption(
     new Option(
       '--timeout <duration>',
-      'how long one call may take with its retries (default: 30s, but 3s when no server can be reached)',
+      'how long one call may take with its retries; of read and export, how long nothing may come (default: 30s, but 3s when no server can be reached)',
     ).argParser(durationArgument),
   );
 }
@@ -45,7 +45,8 @@ export async function withClient<T>(
   const addresses = (flags.address ?? terminal.environment['GRAVEYAR_ADDRESS'] ?? DEFAULT_ADDRESS).split(',');
   const tls = readClientTls(flags, terminal.environment);
   const client = new GraveyarClient(addresses, {
-    ...(flags.timeout === undefined ? { connectMillis: CONNECT_MILLIS } : { deadlineMillis: flags.timeout }),
+    connectMillis: flags.timeout ?? CONNECT_MILLIS,
+    ...(flags.timeout === undefined ? {} : { deadlineMillis: flags.timeout }),
     ...(tls === null ? {} : { tls }),
   });
   try {

@@ -70,15 +70,19 @@ export interface ClusterAdmin {
   found(clusterId: string, memberId: number, signal: AbortSignal): Promise<void>;
 
   /**
-   * Adds whoever listens at `peerAddress`, which must belong to no cluster yet, as a learner. Again for a member: does nothing.
+   * Adds whoever listens at `peerAddress`, which must belong to no cluster yet, as a learner. Again for a member: only has
+   * it described as it is now, wherever it has moved; it keeps its vote.
    * MEMBERSHIP_REFUSED when `memberId` is given and another member is found there.
    */
-  addLearner(peerAddress: string, signal: AbortSignal, memberId?: number): Promise<MemberInfo>;
+  addLearner(peerAddress: string, signal: AbortSignal, memberId?: number): Promise<MemberStatus>;
 
   /** Makes a learner a voter. MEMBERSHIP_REFUSED while it has not caught up. A voter stays one. */
   promote(memberId: number, signal: AbortSignal): Promise<void>;
 
-  /** Removes a member, also this one (it leads no more then). One that is not there: MEMBER_NOT_FOUND. */
+  /**
+   * Removes a member, also this one (it leads no more then). One that is not there: makes sure that it stays so, as ids are never used again.
+   * MEMBERSHIP_REFUSED when most of the voters that it would leave do not answer.
+   */
   remove(memberId: number, signal: AbortSignal): Promise<void>;
 
   /** Removes the voter `oldId` and makes the caught-up learner `newId` a voter, in one joint change. */

@@ -59,7 +59,7 @@ export class Introductions {
       );
     } catch (error) {
       signal.throwIfAborted();
-      const reason = `nobody answers at ${address}: ${error instanceof Error ? error.message : String(error)}`;
+      const reason = `nobody answers as a member at ${address}: ${error instanceof Error ? error.message : String(error)}`;
       throw new StoreError('MEMBERSHIP_REFUSED', reason, { reason }, { cause: error });
     }
   }

@@ -12,7 +12,7 @@ import type { ConfChange, ConfChangeSingle } from '../raft/conf-change.ts';
 import { confChange, ConfChangeTransition, ConfChangeType } from '../raft/conf-change.ts';
 import { ProgressState } from '../raft/status.ts';
 import { CAUGHT_UP_ENTRIES } from './caught-up.ts';
-import type { ClusterAdmin, ClusterStatus, LeaderHint } from './cluster-admin.ts';
+import type { ClusterAdmin, ClusterStatus, LeaderHint, MemberStatus } from './cluster-admin.ts';
 import { clusterStatus } from './cluster-status.ts';
 import type { Configuration } from './configuration.ts';
 import { encodeMembers, memberIds } from './configuration.ts';
@@ -70,18 +70,21 @@ export class RaftAdmin implements ClusterAdmin {
     return withDeadline(this.#parts.clock, FOUNDING_MILLIS, signal, expired, found);
   }
 
-  async addLearner(peerAddress: string, signal: AbortSignal, memberId?: number): Promise<MemberInfo> {
+  async addLearner(peerAddress: string, signal: AbortSignal, memberId?: number): Promise<MemberStatus> {
     this.#assertLeading();
     const introduction = await this.#parts.introduce(peerAddress, signal);
     const { id, name } = introduction.member;
     if (memberId !== undefined && id !== memberId) {
       throw refused(`at ${peerAddress} is ${name}, member ${id}, not member ${memberId}`);
     }
-    return this.addIntroduced(introduction, signal);
+    await this.addIntroduced(introduction, signal);
+    const added = this.status().members.find((member) => member.id === id);
+    if (added === undefined) throw unknown('it was added, and is no member any more');
+    return added;
   }
 
   /** The same for somebody who has introduced itself. */
-  async addIntroduced({ member, clusterId }: Introduction, signal: AbortSignal): Promise<MemberInfo> {
+  async addIntroduced({ member, clusterId }: Introduction, signal: AbortSignal): Promise<void> {
     this.#assertLeading();
     const { configuration } = this.#driver;
     if (clusterId !== null && clusterId !== configuration.clusterId) {
@@ -100,15 +103,13 @@ export class RaftAdmin implements ClusterAdmin {
       ({ confState }) => confState.learners.includes(member.id),
       signal,
     );
-    return member;
   }
 
   /** A member may have moved since it was described. */
-  async #describe(member: MemberInfo, signal: AbortSignal): Promise<MemberInfo> {
+  async #describe(member: MemberInfo, signal: AbortSignal): Promise<void> {
     const described = ({ members }: Configuration): boolean => members.some((known) => isDescribedAs(known, member));
-    if (described(this.#driver.configuration)) return member;
+    if (described(this.#driver.configuration)) return;
     await this.#change([{ type: ConfChangeType.UpdateNode, nodeId: member.id }], [member], described, signal);
-    return member;
   }
 
   async promote(memberId: number, signal: AbortSignal): Promise<void> {
@@ -121,6 +122,8 @@ export class RaftAdmin implements ClusterAdmin {
   }
 
   async remove(memberId: number, signal: AbortSignal): Promise<void> {
+    this.#assertLeading();
+    if (!memberIds(this.#driver.configuration.confState).has(memberId)) return this.#settled(signal);
     const votersAfter = (): readonly number[] => {
       this.#assertLeading();
       const { voters } = this.#configurationWith(memberId).confState;

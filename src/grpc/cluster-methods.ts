@@ -2,9 +2,7 @@
  * The Cluster service: its requests, what each does, and its answers. Changes and the list of members are the leader's to answer.
  */
 import type { ServerInterceptingCallInterface } from '@grpc/grpc-js';
-import type { ClusterAdmin } from '../cluster/cluster-admin.ts';
-import type { MemberInfo } from '../cluster/member.ts';
-import { isStoreError } from '../domain/errors.ts';
+import type { ClusterAdmin, MemberStatus } from '../cluster/cluster-admin.ts';
 import { invalidArgument, validateText } from '../domain/validate-text.ts';
 import type { CallContext } from './call-context.ts';
 import { memberMessage, stateMessage } from './cluster-state.ts';
@@ -87,7 +85,7 @@ export function clusterMethods(
 
 interface Changes {
   readonly found: UnaryMethod<readonly [string, number], void>;
-  readonly addLearner: UnaryMethod<readonly [string, number | undefined], MemberInfo>;
+  readonly addLearner: UnaryMethod<readonly [string, number | undefined], MemberStatus>;
   readonly promote: UnaryMethod<number, void>;
   readonly remove: UnaryMethod<number, void>;
   readonly replace: UnaryMethod<readonly [number, number], void>;
@@ -111,7 +109,7 @@ function changesOf(admin: ClusterAdmin): Changes {
         return [readAddress(peerAddress), optional('member_id', memberId)];
       },
       run: ([address, memberId], signal) => admin.addLearner(address, signal, memberId),
-      encode: (member) => AddLearnerResponse.encode({ member: memberMessage({ ...member, ...justAdded }) }).finish(),
+      encode: (member) => AddLearnerResponse.encode({ member: memberMessage(member) }).finish(),
     },
     promote: {
       read: (message) => required('member_id', decodeRequest(PromoteRequest, message).memberId),
@@ -120,7 +118,7 @@ function changesOf(admin: ClusterAdmin): Changes {
     },
     remove: {
       read: (message) => required('member_id', decodeRequest(RemoveRequest, message).memberId),
-      run: (id, signal) => remove(admin, id, signal),
+      run: (id, signal) => admin.remove(id, signal),
       encode,
     },
     replace: {
@@ -138,19 +136,6 @@ function changesOf(admin: ClusterAdmin): Changes {
     },
   };
 }
-
-/** A success too when there is no such member: ids are never used again, so it was removed, and the answer may have been lost. */
-async function remove(admin: ClusterAdmin, id: number, signal: AbortSignal): Promise<void> {
-  try {
-    await admin.remove(id, signal);
-  } catch (error) {
-    if (!isStoreError(error) || !error.is('MEMBER_NOT_FOUND')) throw error;
-    // It may have been applied and not yet last: giving its vote to this member, a voter, is done already, but for making sure of that.
-    await admin.replace(id, admin.status().memberId, signal);
-  }
-}
-
-const justAdded = { role: 'learner', outgoing: false, active: null, matchIndex: null, snapshotting: null } as const;
 
 function required(field: string, id: number): number {
   if (id === 0) throw invalidArgument(field, 'must be set');

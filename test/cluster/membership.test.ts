@@ -119,7 +119,7 @@ describe('the members of a cluster', { timeout: 240_000 }, () => {
     expect(await clusterCommand('remove', '12345')).toMatchObject({ code: 10 });
     const nowhere = await clusterCommand('add-learner', '127.0.0.1:9');
     expect(nowhere.code).toBe(9);
-    expect(nowhere.stderr).toContain('nobody answers at 127.0.0.1:9');
+    expect(nowhere.stderr).toContain('nobody answers as a member at 127.0.0.1:9');
     const voters = await clusterCommand('replace', leader.name, other.name);
     expect(voters.code).toBe(9);
     expect(voters.stderr).toMatch(new RegExp(`^graveyar: ${other.name} \\(\\d+\\) is no learner: it has a vote`));

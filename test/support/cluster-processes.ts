@@ -1,11 +1,10 @@
 /**
  * A cluster of real server processes on loopback, for tests that kill and restart them.
  */
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { GraveyarClient } from '../../src/client/index.ts';
 import type { ClientOptions, ClusterMember } from '../../src/client/index.ts';
+import { freePorts } from './free-ports.ts';
 import { cleanEnvironment, startServerProcess } from './server-process.ts';
 import type { ServerProcess } from './server-process.ts';
 
@@ -100,7 +99,7 @@ export class ClusterProcesses {
   /** A node that is not among the first members, and asks these to be added. Not started. */
   async joining(name: string): Promise<ClusterNode> {
     const addresses = this.nodes.map(({ peerAddress }) => peerAddress).join(',');
-    const [ports] = await freePorts(1);
+    const [ports] = await freePairs(1);
     const node = new ClusterNode(name, ports, join(this.#directory, name), () => ['--join', addresses]);
     this.nodes.push(node);
     return node;
@@ -126,7 +125,7 @@ export async function startCluster(
   count = 3,
   { flags = [], client = {} }: ClusterOptions = {},
 ): Promise<ClusterProcesses> {
-  const ports = await freePorts(count);
+  const ports = await freePairs(count);
   const nodes: ClusterNode[] = ports.map((pair, at) => {
     const name = `node-${at + 1}`;
     return new ClusterNode(name, pair, join(directory, name), () => [
@@ -159,7 +158,7 @@ export async function membersInPods(
   credentials: string,
   environment: Readonly<Record<string, string>>,
 ): Promise<ClusterProcesses> {
-  const ports = await freePorts(names.length);
+  const ports = await freePairs(names.length);
   const nodes: ClusterNode[] = names.map((name, at) => {
     const flags = (): string[] => [
       ...['--initial-members', nodes.map((node) => `${node.name}=${node.peerAddress}`).join(',')],
@@ -177,7 +176,7 @@ export async function waitingNodes(
   flags: readonly string[] = [],
   environment: Readonly<Record<string, string>> = {},
 ): Promise<ClusterProcesses> {
-  const ports = await freePorts(count);
+  const ports = await freePairs(count);
   const nodes = ports.map((pair, at) => {
     const name = `node-${at + 1}`;
     return new ClusterNode(name, pair, join(directory, name), () => ['--wait-for-cluster', ...flags], environment);
@@ -185,18 +184,9 @@ export async function waitingNodes(
   return new ClusterProcesses(directory, nodes);
 }
 
-/** Pairs of ports that nobody listens on now. All are held before any is let go, so that none comes twice. */
-async function freePorts(count: number): Promise<[[number, number], ...[number, number][]]> {
-  const servers = Array.from({ length: count * 2 }, () => createServer());
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
-        }),
-    ),
-  );
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+/** Pairs of free ports: for clients, and for members. */
+async function freePairs(count: number): Promise<[[number, number], ...[number, number][]]> {
+  const ports = await freePorts(2 * count);
   const pairs = Array.from({ length: count }, (_, at): [number, number] => [
     ports[2 * at] ?? 0,
     ports[2 * at + 1] ?? 0,

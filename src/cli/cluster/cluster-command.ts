@@ -144,7 +144,7 @@ async function found(client: GraveyarClient, [given]: readonly string[], print: 
 
 async function addLearner(client: GraveyarClient, [address = '']: readonly string[], print: Print): Promise<void> {
   const member = await client.cluster.addLearner(address);
-  await print.done(member, `${member.name} (${member.id}) is a learner`);
+  await print.done(member, `${member.name} (${member.id}) is a ${member.role}`);
 }
 
 async function promote(

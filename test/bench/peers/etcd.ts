@@ -2,7 +2,8 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePorts, listening, PeerProcess } from './peer-process.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { listening, PeerProcess } from './peer-process.ts';
 
 const run = promisify(execFile);
 

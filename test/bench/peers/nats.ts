@@ -9,7 +9,8 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { buildPrograms } from '../../support/kubernetes/go-programs.ts';
 import type { GoModule } from '../../support/kubernetes/go-programs.ts';
-import { freePorts, listening, PeerProcess } from './peer-process.ts';
+import { freePorts } from '../../support/free-ports.ts';
+import { listening, PeerProcess } from './peer-process.ts';
 
 /** Built once, as Debian's version knows no `sync_interval: always`. */
 export const NATS: GoModule = {

@@ -7,7 +7,7 @@ import { chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePorts } from './peer-process.ts';
+import { freePorts } from '../../support/free-ports.ts';
 
 const run = promisify(execFile);
 

@@ -7,8 +7,6 @@ import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { get } from 'node:https';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { apiServerPrograms, kubernetesPrograms } from './binaries.ts';
@@ -16,6 +14,7 @@ import type { ApiServerPrograms } from './binaries.ts';
 import { CertificateAuthority } from './certificates.ts';
 import { Daemon } from './daemon.ts';
 import { KubernetesApi } from './kubernetes-api.ts';
+import { freePorts } from '../free-ports.ts';
 
 export interface ControlPlaneOptions {
   /** Whether objects are acted on: garbage collection, StatefulSets, namespaces' ends. By default not: the API alone. */
@@ -269,21 +268,4 @@ function healthy(url: string): Promise<boolean> {
     call.once('timeout', () => call.destroy());
     call.once('error', () => resolve(false));
   });
-}
-
-/** Ports of loopback that were free a moment ago. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(0, '127.0.0.1', resolve);
-      });
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

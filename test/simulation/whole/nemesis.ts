@@ -7,10 +7,13 @@ import { isStoreError, StoreError } from '../../../src/domain/errors.ts';
 import type { SeededRandom } from '../random.ts';
 import { Violation } from '../violation.ts';
 import type { WholeMachine } from './machine.ts';
+import type { NodeProcess } from './node-process.ts';
 import { PossibleVoters } from './possible-voters.ts';
 import type { WholeFault } from './profile.ts';
 import type { WholeWorld } from './world.ts';
 
+/** Between two looks at whether a learner has caught up. */
+const CATCH_UP_MICROS = 100_000;
 const OPERATION_MILLIS = 1_500;
 
 export class WholeNemesis {
@@ -157,13 +160,17 @@ export class WholeNemesis {
     const gone = this.#random.pick(lost.length > 0 ? lost : voters.filter((id) => id !== status.memberId));
     if (what === 'add') this.#add(leader, admin, new Set(status.members.map(({ id }) => id)));
     else if (what === 'promote' && learner !== undefined) {
-      this.#change(leader, what, [...voters, learner], (signal) => admin.promote(learner, signal));
+      this.#change(leader, what, [...voters, learner], (signal) =>
+        patiently(process, signal, () => admin.promote(learner, signal)),
+      );
     } else if (what === 'remove' && gone !== undefined) {
       const rest = voters.filter((id) => id !== gone);
       this.#change(leader, what, rest, (signal) => admin.remove(gone, signal));
     } else if (what === 'replace' && gone !== undefined && learner !== undefined) {
       const rest = [...voters.filter((id) => id !== gone), learner];
-      this.#change(leader, what, rest, (signal) => admin.replace(gone, learner, signal));
+      this.#change(leader, what, rest, (signal) =>
+        patiently(process, signal, () => admin.replace(gone, learner, signal)),
+      );
     }
   }
 
@@ -230,5 +237,21 @@ export class WholeNemesis {
         this.#world.violated(new Violation('operations fail as they may', `${what} at ${leader.run}: ${text}`));
       },
     );
+  }
+}
+
+/** Makes a change again until the learner has caught up, as people do. */
+async function patiently(process: NodeProcess, signal: AbortSignal, change: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      await change();
+      return;
+    } catch (error) {
+      if (signal.aborted || !isStoreError(error) || !/has not caught up|does not answer/.test(error.message))
+        throw error;
+      await new Promise<void>((resolve) => {
+        process.later(CATCH_UP_MICROS, resolve);
+      });
+    }
   }
 }

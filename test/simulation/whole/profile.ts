@@ -81,10 +81,10 @@ const WEIGHTS: Readonly<Record<WholeFault, number>> = {
   failDisk: 3,
   wipe: 3,
   transfer: 8,
-  add: 6,
+  add: 14,
   promote: 8,
   remove: 5,
-  replace: 4,
+  replace: 8,
 };
 
 /** The profile of a seed. */

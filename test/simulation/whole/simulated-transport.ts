@@ -36,6 +36,8 @@ export class SimulatedTransport implements Transport {
   readonly #machine: WholeMachine;
   readonly #process: NodeProcess;
   readonly #random: SeededRandom;
+  /** The member that sends here. */
+  #sender = 0;
   #addresses = new Map<number, string>();
   readonly #sending = new Set<number>();
   /** Members that a message went to since something was lost on the way to them, and the run of their machine then. */
@@ -50,6 +52,7 @@ export class SimulatedTransport implements Transport {
 
   start(handler: TransportHandler, self: () => Introduction): Promise<void> {
     this.listener = { handler, self, met: new Set() };
+    this.#sender = self().member.id;
     return Promise.resolve();
   }
 
@@ -108,9 +111,11 @@ export class SimulatedTransport implements Transport {
       if (theirs.member.id !== message.to) return;
       const ours = this.#process.clusterId;
       if (ours !== null && theirs.clusterId !== null && ours !== theirs.clusterId) return;
-      if (!listener.met.has(message.from)) {
-        listener.met.add(message.from);
-        listener.handler.connected({ id: message.from, address: this.#machine.address });
+      // Not whom the message is from: a question that is passed on keeps that.
+      const sender = this.#sender;
+      if (!listener.met.has(sender)) {
+        listener.met.add(sender);
+        listener.handler.connected({ id: sender, address: this.#machine.address });
       }
       this.#world.trace.note('delivered', message.to);
       listener.handler.receive(message);

@@ -8,12 +8,16 @@ import { keepProcessAlive, systemClock } from './lib/clock.ts';
 
 const interrupted = new AbortController();
 const interrupt = (signal: NodeJS.Signals): void => {
-  interrupted.abort(signal);
+  if (!interrupted.signal.aborted) interrupted.abort(signal);
+  // The second time means now. By an exit rather than the signal's own end, which lets nobody clean up; a server says more, and ends itself.
+  else if (process.listenerCount(signal) === 1) process.exit(signal === 'SIGINT' ? EXIT.interrupted : EXIT.terminated);
 };
-process.once('SIGINT', interrupt);
-process.once('SIGTERM', interrupt);
+process.on('SIGINT', interrupt);
+process.on('SIGTERM', interrupt);
 // Not once: a terminal that is closed may say so twice, and the second time must not cut short what the first has begun.
-process.on('SIGHUP', interrupt);
+process.on('SIGHUP', () => {
+  interrupted.abort('SIGHUP');
+});
 
 // A reader that goes away (`graveyar read … | head`) has what it wanted. A terminal that was closed takes nothing while a command ends.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -174,6 +174,7 @@ export class Caller {
     if (reason !== null) return this.#endpoints.unreachable(connection, reason, failure);
     // Our own deadline may pass without a word from anybody; all else has come over a connection.
     if (failure instanceof DeadlineExceededError && deadlinePassed(error)) {
+      this.#endpoints.failed(connection, failure);
       return new DeadlineExceededError(`no answer from ${connection.address} within the deadline`, false, {
         cause: error,
       });

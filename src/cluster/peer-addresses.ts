@@ -23,8 +23,10 @@ export class PeerAddresses {
 
   /** The members of the configuration are these, from now on. */
   configured(members: readonly MemberInfo[]): void {
-    const before = new Map(this.#members.map(({ id, peerAddress }) => [id, peerAddress]));
-    for (const { id, peerAddress } of members) if (before.get(id) !== peerAddress) this.#met.delete(id);
+    const now = new Map(members.map(({ id, peerAddress }) => [id, peerAddress]));
+    // What is configured may be older than what was heard, as it is applied late: it only confirms that, or ends it.
+    for (const { id } of this.#members) if (!now.has(id)) this.#met.delete(id);
+    for (const [id, address] of now) if (this.#met.get(id) === address) this.#met.delete(id);
     this.#members = members;
     this.#tell();
   }

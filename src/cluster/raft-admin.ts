@@ -123,18 +123,18 @@ export class RaftAdmin implements ClusterAdmin {
 
   async remove(memberId: number, signal: AbortSignal): Promise<void> {
     this.#assertLeading();
-    if (!memberIds(this.#driver.configuration.confState).has(memberId)) return this.#settled(signal);
+    const isGone = (): boolean => !memberIds(this.#driver.configuration.confState).has(memberId);
     const votersAfter = (): readonly number[] => {
       this.#assertLeading();
-      const { voters } = this.#configurationWith(memberId).confState;
+      const { voters } = this.#driver.configuration.confState;
       if (voters.length === 1 && voters[0] === memberId) {
         throw refused('it is the only voter: without it there is no cluster');
       }
       return voters.includes(memberId) ? voters.filter((id) => id !== memberId) : [];
     };
     await majorityAnswers(this.#driver, this.#parts.clock, votersAfter, signal);
-    const gone = (configuration: Configuration): boolean => !memberIds(configuration.confState).has(memberId);
-    await this.#change([{ type: ConfChangeType.RemoveNode, nodeId: memberId }], [], gone, signal);
+    if (isGone()) await this.#settled(signal);
+    else await this.#change([{ type: ConfChangeType.RemoveNode, nodeId: memberId }], [], isGone, signal);
   }
 
   async replace(oldId: number, newId: number, signal: AbortSignal): Promise<void> {

@@ -321,6 +321,9 @@ describe('the operator', () => {
       if (given.length === 0) expect(spec).not.toHaveProperty('topologySpreadConstraints');
       else expect(spec).toMatchObject({ topologySpreadConstraints: [{ ...mine, labelSelector: { matchLabels } }] });
     }
+    const selecting = { ...mine, labelSelector: { matchLabels: { app: 'x' } } };
+    const chosen = await helm.template(CHART.operator, { replicas: 2, topologySpreadConstraints: [selecting] });
+    expect(specOf(one(chosen, 'Deployment'))).toHaveProperty('topologySpreadConstraints', [selecting]);
   });
 
   it('makes no role when told so', async () => {

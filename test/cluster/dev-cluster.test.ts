@@ -2,11 +2,12 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessByStdio } from 'node:child_process';
 import { connect, createServer } from 'node:net';
-import type { AddressInfo, Server } from 'node:net';
+import type { Server } from 'node:net';
 import type { Readable } from 'node:stream';
 import { afterEach, describe, expect, it } from 'vitest';
 import { GraveyarClient } from '../../src/client/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { cleanEnvironment, graveyarArguments } from '../support/server-process.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
@@ -18,19 +19,22 @@ afterEach(async () => {
 /** The first of so many ports in a row that nobody listens on now. */
 async function portsInARow(count: number): Promise<number> {
   for (;;) {
-    const first = await listenOn(0);
+    const [first = 0] = await freePorts(1);
     const others = await Promise.all(
-      Array.from({ length: count }, (_, at) => listenOn(first + 1 + at).catch(() => null)),
+      Array.from({ length: count }, (_, at) =>
+        listenOn(first + 1 + at).then(
+          () => true,
+          () => false,
+        ),
+      ),
     );
-    if (others.every((port) => port !== null)) return first;
+    if (others.every((isFree) => isFree)) return first;
   }
 }
 
-async function listenOn(port: number): Promise<number> {
+async function listenOn(port: number): Promise<void> {
   const server = await hold(port);
-  const bound = (server.address() as AddressInfo).port;
   await new Promise((resolve) => server.close(resolve));
-  return bound;
 }
 
 /** Listens there until it is closed. */
@@ -138,7 +142,17 @@ describe('graveyar dev-cluster', { timeout: 240_000 }, () => {
     cluster.child.kill('SIGHUP');
     cluster.child.kill('SIGHUP');
     expect(await cluster.exited, cluster.output()).toBe(0);
-    expect(running(cluster)).toEqual([]);
+    // A line that members say just before is told to nobody, which ends the command first.
+    await eventually('the end of the members', () => running(cluster).length === 0, 60_000);
+  });
+
+  it('leaves no members behind when it is interrupted twice', async () => {
+    const cluster = await startDevCluster(await portsInARow(23));
+    await addressesOf(cluster);
+    cluster.child.kill('SIGINT');
+    cluster.child.kill('SIGTERM');
+    await cluster.exited;
+    await eventually('the end of the members', () => running(cluster).length === 0, 60_000);
   });
 
   it('leaves no members behind when its reader goes away', async () => {

@@ -64,17 +64,20 @@ describe('members that all stand still', { timeout: 180_000 }, () => {
     for (let n = 0; n < 2 * cluster.nodes.length; n++) await standing.readStream('s').toArray();
     for (const node of cluster.nodes) node.process?.kill('SIGSTOP');
     const deadlineMillis = 3_000;
-    for (const client of [standing, cluster.client()]) {
-      for (const call of [
-        () => client.readStream('s', { deadlineMillis }).toArray(),
-        () => client.append('s', [{ type: 'b' }], { deadlineMillis }),
-      ]) {
-        const started = performance.now();
-        await expect(call()).rejects.toThrow();
-        expect(performance.now() - started).toBeLessThan(deadlineMillis + 1_500);
+    try {
+      for (const client of [standing, cluster.client()]) {
+        for (const call of [
+          () => client.readStream('s', { deadlineMillis }).toArray(),
+          () => client.append('s', [{ type: 'b' }], { deadlineMillis }),
+        ]) {
+          const started = performance.now();
+          await expect(call()).rejects.toThrow();
+          expect(performance.now() - started).toBeLessThan(deadlineMillis + 1_500);
+        }
       }
+    } finally {
+      for (const node of cluster.nodes) node.process?.kill('SIGCONT');
     }
-    for (const node of cluster.nodes) node.process?.kill('SIGCONT');
     await standing.append('s', [{ type: 'c' }]);
     const types = (await standing.readStream('s').toArray()).map(({ type }) => type);
     expect(types[0]).toBe('a');

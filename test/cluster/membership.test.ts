@@ -93,20 +93,25 @@ describe('the members of a cluster', { timeout: 240_000 }, () => {
     expect(status).toMatchObject({ role: 'waiting', clusterId: null, term: 0 });
     expect(status.memberId).not.toBe(before.memberId);
     await done('add-learner', lost.peerAddress);
-    // It stands still, and is far more behind than it may be, until the command says that it waits.
+    // It stands still until the command says that it waits.
     lost.process?.kill('SIGSTOP');
-    const session = cluster.client({}, [leader]).session();
-    for (let at = 0; at < 2_000; at++) {
-      await session.ready();
-      void session.append('s', [{ type: 't' }]);
+    try {
+      const session = cluster.client({}, [leader]).session();
+      for (let at = 0; at < 2_000; at++) {
+        await session.ready();
+        void session.append('s', [{ type: 't' }]);
+      }
+      await session.close();
+      await untilMissed(status.memberId);
+      // By its name, which both have: the one with a vote gives it to the learner.
+      const replaced = await runGraveyar(['cluster', 'replace', lost.name, lost.name, '--address', leader.address], {
+        onStderr: () => lost.process?.kill('SIGCONT'),
+      });
+      expect(replaced.code, replaced.stderr).toBe(0);
+      expect(replaced.stderr).toMatch(new RegExp(`^${lost.name} \\(${status.memberId}\\) `));
+    } finally {
+      lost.process?.kill('SIGCONT');
     }
-    await session.close();
-    // By its name, which both have: the one with a vote gives it to the learner.
-    const replaced = await runGraveyar(['cluster', 'replace', lost.name, lost.name, '--address', leader.address], {
-      onStderr: () => lost.process?.kill('SIGCONT'),
-    });
-    expect(replaced.code, replaced.stderr).toBe(0);
-    expect(replaced.stderr).toMatch(new RegExp(`^${lost.name} \\(${status.memberId}\\) `));
     expect((await members()).map(({ id }) => id)).toContain(status.memberId);
     expect((await members()).map(({ id }) => id)).not.toContain(before.memberId);
   });
@@ -170,6 +175,13 @@ async function untilStatus(node: ClusterNode, words: string): Promise<string> {
     const { stdout, stderr } = await runGraveyar(['cluster', 'status', '--address', node.address]);
     if (stdout.includes(words)) return stdout;
     if (performance.now() > end) throw new Error(`never said "${words}": ${stdout}${stderr}`);
+  }
+}
+
+async function untilMissed(memberId: number): Promise<void> {
+  const end = performance.now() + 60_000;
+  while (!(await members()).some(({ id, active }) => id === memberId && active === false)) {
+    if (performance.now() > end) throw new Error(`member ${memberId} is not missed`);
   }
 }
 

@@ -255,4 +255,32 @@ describe('a member that gave no answer in time', () => {
     }
     expect(asked).toBe(1);
   });
+
+  it('rests as well when it let that of a call without a stream of answers pass', async () => {
+    let asked = 0;
+    const slow = await member({
+      listStreams: (_, signal) => {
+        asked += 1;
+        return held(_, signal).next() as never;
+      },
+    });
+    const good = await member({ listStreams: () => Promise.resolve({ streams: [], next: null }) });
+    const client = clientOf([slow.address, good.address]);
+    const list = async (): Promise<unknown[]> => {
+      const streams: unknown[] = [];
+      for await (const each of client.listStreams({ deadlineMillis: 1_000 })) streams.push(each);
+      return streams;
+    };
+    expect(await failureOf(list())).toBeInstanceOf(DeadlineExceededError);
+    for (let n = 0; n < 5; n++) expect(await list()).toEqual([]);
+    expect(asked).toBe(1);
+  });
+});
+
+describe('a deadline of more than a timer can hold', () => {
+  it('is one all the same', async () => {
+    const { address } = await member({ readStream: one });
+    const limits = { deadlineMillis: Number.MAX_SAFE_INTEGER, silenceMillis: 2 ** 32 };
+    expect(await clientOf([address]).readStream('s', limits).toArray()).toHaveLength(1);
+  });
 });

@@ -11,11 +11,12 @@ import {
 } from '../../src/cluster/configuration.ts';
 import { LastHeard } from '../../src/cluster/last-heard.ts';
 import { meet } from '../../src/cluster/meeting.ts';
-import type { Introduction } from '../../src/cluster/member.ts';
+import type { Introduction, MemberInfo } from '../../src/cluster/member.ts';
+import { PeerAddresses } from '../../src/cluster/peer-addresses.ts';
 import { Proposals } from '../../src/cluster/proposals.ts';
 import { ReadRounds } from '../../src/cluster/read-rounds.ts';
 import { TickTimer } from '../../src/cluster/tick-timer.ts';
-import type { Transport } from '../../src/cluster/transport.ts';
+import type { Peer, Transport } from '../../src/cluster/transport.ts';
 import type { Entry, HardState } from '../../src/raft/messages.ts';
 import { MessageType, newMessage, NO_DATA } from '../../src/raft/messages.ts';
 import type { AppendTask } from '../../src/raft/ready.ts';
@@ -274,5 +275,31 @@ describe('a member that asks to join', () => {
     clock.advance(1000);
     await met;
     expect(asked).toEqual(['silent', 'alive']);
+  });
+});
+
+describe('where members are', () => {
+  const at = (id: number, peerAddress: string): MemberInfo => ({ id, name: `n${id}`, peerAddress, clientAddress: '' });
+
+  it('is where they were heard of last, also while older configurations are applied', () => {
+    let known: readonly Peer[] = [];
+    const addresses = new PeerAddresses(1, (peers) => {
+      known = peers;
+    });
+    addresses.configured([at(1, 'self'), at(2, 'w')]);
+    addresses.met(2, 'y');
+    addresses.configured([at(1, 'self'), at(2, 'x')]);
+    expect(known).toEqual([{ id: 2, address: 'y' }]);
+    addresses.configured([at(1, 'self'), at(2, 'y')]);
+    expect(addresses.of(2)).toBe('y');
+    // Confirmed, and moved again before it greets.
+    addresses.configured([at(1, 'self'), at(2, 'z')]);
+    expect(addresses.of(2)).toBe('z');
+    addresses.met(3, 'new');
+    expect(addresses.of(3)).toBe('new');
+    addresses.met(2, 'a');
+    addresses.configured([at(1, 'self')]);
+    expect(addresses.of(2)).toBeUndefined();
+    expect(addresses.of(1)).toBeUndefined();
   });
 });

@@ -4,6 +4,7 @@
  *
  * Invariant: ends within the given time and one call more, by the interruption, or `SILENT_MILLIS` after the last sign of hope.
  */
+import { CAUGHT_UP_ENTRIES } from '../../cluster/caught-up.ts';
 import { GraveyarError } from '../../client/index.ts';
 import type { CallOptions, ClusterClient, ClusterMember } from '../../client/index.ts';
 import { delay } from '../../lib/clock.ts';
@@ -28,8 +29,6 @@ const PAUSE_MILLIS = 500;
 const SILENT_MILLIS = 30_000;
 /** What else the leader refuses for may pass too: another change under way. */
 const OTHER_MILLIS = 5_000;
-/** As the leader has it: so many entries behind its log's end are near enough for a vote. */
-const CAUGHT_UP_ENTRIES = 1_000;
 
 /** How a learner is, as the leader sees it. */
 interface Standing {

@@ -33,7 +33,7 @@ Examples:
   GRAVEYAR_PORT=5000 graveyar serve --config graveyar.json
   graveyar serve --print-config > graveyar.json
 
-Stops on SIGTERM, SIGINT or SIGHUP: finishes what was admitted, then exits 0. A second signal ends it at once.`;
+Stops on SIGTERM, SIGINT or SIGHUP: finishes what was admitted, then exits 0. A second SIGTERM or SIGINT ends it at once.`;
 
 /** Adds the command. */
 export function addServeCommand(program: Command, terminal: Terminal): void {

@@ -280,7 +280,7 @@ export class PlayedNode {
 function localArguments(args: readonly string[], address: string, volume: string): string[] {
   return args
     .filter((arg) => !arg.startsWith('--kubernetes-pod'))
-    .map((arg) => arg.replace(/^(--(?:host|peer-host|metrics-host))=0\.0\.0\.0$/, `$1=${address}`))
+    .map((arg) => arg.replace(/^(--(?:host|peer-host|metrics-host))=::$/, `$1=${address}`))
     .map((arg) => (arg.startsWith('--data-directory=') ? `--data-directory=${volume}` : arg));
 }
 

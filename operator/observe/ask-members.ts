@@ -73,7 +73,7 @@ export function answerOf(state: ClusterState, member: string): Answer {
     lastIndex: state.lastIndex,
     commitIndex: state.commitIndex,
     appliedIndex: state.appliedIndex,
-    joint: state.joint,
+    changing: state.changing,
     members: state.members.map(configuredMember),
   };
 }

@@ -35,7 +35,7 @@ export interface ClusterView {
   /** The last entry of the leader's log that it knows to be committed. */
   readonly commitIndex: number;
   /** A change of members is under way. */
-  readonly joint: boolean;
+  readonly changing: boolean;
   /** Voters by name; in a joint configuration those of both. */
   readonly voters: readonly ViewedMember[];
   /** Learners by name. */
@@ -60,7 +60,7 @@ export function viewCluster(clusterId: string, places: Places): ClusterView | nu
     leader: self,
     term: leader.term,
     commitIndex: leader.commitIndex,
-    joint: leader.joint,
+    changing: leader.changing,
     voters: members.filter(({ role }) => role !== 'learner'),
     learners: members.filter(({ role }) => role === 'learner'),
   };

@@ -21,6 +21,6 @@ export const makeMissing: Concern = ({ observed, places, view }) => {
     : wait('Starting', `the StatefulSet of ${going.name} is made again when it is gone`);
 };
 
-/** Waits until a joint configuration is left, which the leader does by itself. */
+/** Waits until a change has come to its end, and lasts, which the leader sees to by itself. */
 export const awaitJoint: Concern = ({ view }) =>
-  view.joint ? hold('ChangingMembers', 'a change of members is under way') : null;
+  view.changing ? hold('ChangingMembers', 'a change of members is under way') : null;

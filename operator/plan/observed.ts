@@ -125,7 +125,7 @@ export interface MemberAnswer {
   readonly commitIndex: number;
   readonly appliedIndex: number;
   /** A change of members is under way. */
-  readonly joint: boolean;
+  readonly changing: boolean;
   readonly members: readonly ConfiguredMember[];
 }
 

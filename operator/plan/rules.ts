@@ -61,7 +61,7 @@ export const RULES: Rules = {
     return othersAtWork(view, old) >= majority(view.voters.length);
   },
 
-  mayAddLearner: (view) => view.learners.length === 0 && !view.joint,
+  mayAddLearner: (view) => view.learners.length === 0 && !view.changing,
 
   mayFound: ({ status }, places) => {
     const { clusterId, founder } = status;

@@ -54,7 +54,7 @@ export interface ClusterState {
   /** How many events its readers see. */
   readonly events: number;
   /** A change of members is under way. */
-  readonly joint: boolean;
+  readonly changing: boolean;
   readonly members: readonly ClusterMember[];
 }
 

@@ -36,8 +36,11 @@ export interface ClusterStatus {
   readonly appliedIndex: number;
   /** Count of events visible here. */
   readonly appliedEnd: number;
-  /** A joint configuration is in force. */
-  readonly joint: boolean;
+  /**
+   * A change of members is under way: a joint configuration is in force, or this leader does not know yet that the newest one outlasts a loss of
+   * power. Whoever is no member of it may be needed again until then.
+   */
+  readonly changing: boolean;
   /** By name. */
   readonly members: readonly MemberStatus[];
 }

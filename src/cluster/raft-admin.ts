@@ -233,18 +233,13 @@ export class RaftAdmin implements ClusterAdmin {
     if (memberIds(driver.configuration.confState).has(driver.id)) await this.#settled(signal);
   }
 
-  /**
-   * Waits until a majority of the configuration in force has it on disk that this is the one. A commit index goes to disk with the entries
-   * behind it, so an entry is put behind the change: without it, two members that become one, and lose power, would wait for the other for ever.
-   */
+  /** Waits until a majority of the configuration in force has it on disk that this is the one. */
   async #settled(signal: AbortSignal): Promise<void> {
     const driver = this.#driver;
     const { term } = driver;
-    const result = driver.proposeNothing();
-    if (result?.ok !== true) throw unknown('the change is made, but this member could not make sure that it lasts');
     await this.#leadership.until(() => {
       if (driver.term !== term || !driver.leading) throw unknown('the change is made, but this member leads no more');
-      return driver.applier.appliedIndex >= result.index ? true : null;
+      return driver.settled ? true : null;
     }, signal);
   }
 }

@@ -45,6 +45,8 @@ export class RaftDriver {
   readonly #duties: TickDuties;
   readonly #ticks: TickTimer;
   readonly #heard: LastHeard;
+  /** What has to be applied in this term so that the newest change of the configuration lasts. */
+  #settles = { term: 0, index: 0 };
   /** Campaign when the snapshot that begins the cluster is installed. */
   #founding = false;
 
@@ -209,9 +211,21 @@ export class RaftDriver {
     return { outcome: this.proposals.add(result.index, result.term) };
   }
 
-  /** Puts an entry without a group into the log of this leader. */
-  proposeNothing(): ProposalResult | null {
-    return this.#loop.input((node) => node.propose(NO_DATA));
+  /**
+   * The configuration has changed: a leader sees to it that no loss of power takes its members back. A commit index goes to disk with the entries
+   * behind it, so it puts one behind the change. Without it, two members that became one would wait for the other for ever.
+   */
+  settle(): void {
+    if (!this.leading) return;
+    const result = this.#loop.input((node) => node.propose(NO_DATA));
+    // Not taken: tried again at the next tick.
+    this.#settles = { term: this.term, index: result?.ok === true ? result.index : Infinity };
+  }
+
+  /** This leader knows that the configuration in force lasts: a majority of it has that on disk. */
+  get settled(): boolean {
+    const { term, index } = this.#settles;
+    return this.deciding && (term !== this.term || this.applier.appliedIndex >= index);
   }
 
   proposeConfChange(change: ConfChange): ProposalResult | null {
@@ -268,6 +282,7 @@ export class RaftDriver {
       this.#idleLog.tick();
       node.tick();
     });
+    if (this.#settles.index === Infinity && this.#settles.term === this.term) this.settle();
   }
 
   /** Whether this leader has heard of the member within an election timeout; of itself always. False when it does not lead. */

@@ -191,6 +191,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     const isMember = memberIds(confState).has(this.#parts.id);
     if (this.#wasMember && !isMember) this.#noteRemoval();
     this.#wasMember ||= isMember;
+    if (isMember) this.#driver.settle();
     this.#parts.logger.info('configuration changed', configurationFields(configuration));
     this.#leadership.changed();
   }

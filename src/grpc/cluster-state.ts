@@ -29,7 +29,8 @@ export function memberMessage(member: MemberStatus): ClusterMember {
 
 /** The ClusterState message. */
 export function stateMessage(status: ClusterStatus): ClusterState {
-  const { clusterId, memberId, role, term, leaderId, lastIndex, commitIndex, appliedIndex, appliedEnd, joint } = status;
+  const { clusterId, memberId, role, term, leaderId, lastIndex, commitIndex, appliedIndex, appliedEnd, changing } =
+    status;
   return {
     clusterId: clusterId ?? '',
     memberId,
@@ -40,7 +41,7 @@ export function stateMessage(status: ClusterStatus): ClusterState {
     commitIndex,
     appliedIndex,
     events: appliedEnd,
-    joint,
+    changing,
     members: status.members.map(memberMessage),
   };
 }

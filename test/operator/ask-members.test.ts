@@ -78,7 +78,7 @@ describe('a status', () => {
     commitIndex: 3,
     appliedIndex: 3,
     events: 0,
-    joint: false,
+    changing: false,
     members: [member],
   };
 

@@ -329,6 +329,35 @@ describe('membership', () => {
     expect(node.admin.status().members.map(({ name }) => name)).toEqual([leader.name]);
   });
 
+  it('a change counts as under way until it lasts', async () => {
+    const gate: { current: SyncGate | null } = { current: null };
+    cluster = new MemoryCluster(
+      {},
+      {
+        ...silentLogger,
+        info: (message, fields) => {
+          if (message === 'configuration changed' && String(fields?.['voters']).split(',').length === 1)
+            gate.current?.close();
+        },
+      },
+    );
+    const pair = ['a', 'b'];
+    const gates = new Map(pair.map((name) => [name, new SyncGate(cluster.disk(name))]));
+    await Promise.all(pair.map((name) => cluster.open(name, cluster.initial(pair))));
+    await cluster.append(0);
+    const { name, node } = await cluster.leader();
+    const other = cluster.member(name === 'a' ? 'b' : 'a');
+    expect(node.admin.status()).toMatchObject({ changing: false });
+    gate.current = gates.get(name) ?? null;
+    const removed = node.admin.remove(other.disk.memberId, SIGNAL);
+    // Whoever does not wait for the answer sees that the other one is no member, and that its disk may be needed yet.
+    await eventually('the removal to be seen', () => node.admin.status().members.length === 1);
+    expect(node.admin.status()).toMatchObject({ changing: true });
+    gate.current?.open();
+    await removed;
+    expect(node.admin.status()).toMatchObject({ changing: false });
+  });
+
   it('a follower that was removed finds out, though nobody sends to it any more', async () => {
     cluster = await MemoryCluster.start(NAMES);
     await cluster.append(0);

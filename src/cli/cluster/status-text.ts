@@ -28,7 +28,7 @@ export function statusText(state: ClusterState): string {
   return state.members.length === 0 ? facts : `${facts}\n\n${tableOf(state.members)}`;
 }
 
-function healthText({ members, joint }: ClusterState): string {
+function healthText({ members, changing }: ClusterState): string {
   if (members.length === 0) return 'no members yet';
   const voters = members.filter(({ role, outgoing }) => role !== 'learner' && !outgoing);
   const healthy = voters.filter((voter) => isHealthy(voter, members) === true).length;
@@ -37,7 +37,7 @@ function healthText({ members, joint }: ClusterState): string {
   const parts = [
     known ? `${healthy} of ${voters.length} voters are healthy` : `unknown, as no leader says; ${voters.length} voters`,
     ...(learners === 0 ? [] : [`${learners} without a vote`]),
-    ...(joint ? ['a change is under way'] : []),
+    ...(changing ? ['a change is under way'] : []),
   ];
   return parts.join('; ');
 }

@@ -92,7 +92,7 @@ function memberAnswer(world: World, store: Store, volume: Volume, process: Proce
     lastIndex: leads ? store.lastIndex : volume.match,
     commitIndex: Math.min(volume.match, store.committed),
     appliedIndex: Math.min(volume.match, store.committed),
-    joint: outgoing.length > 0,
+    changing: outgoing.length > 0,
     members: [
       ...voters.map((one) => show(one, true, false)),
       ...leaving.map((one) => show(one, true, true)),

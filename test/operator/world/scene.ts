@@ -141,7 +141,7 @@ function memberAnswer(member: SceneMember, scene: Scene, how: string): MemberAns
     lastIndex,
     commitIndex: lastIndex,
     appliedIndex: lastIndex,
-    joint: scene.joint ?? false,
+    changing: scene.joint ?? false,
     members: configured(scene, leads),
   };
 }

@@ -50,7 +50,7 @@ export class PossibleVoters {
     if (this.#changing) return;
     for (const machine of this.#machines()) {
       const status = machine.process?.node?.admin.status();
-      if (status === undefined || !machine.leads || status.term <= this.#unknownSince || status.joint) continue;
+      if (status === undefined || !machine.leads || status.term <= this.#unknownSince || status.changing) continue;
       if (status.term < this.#newestTerm) continue;
       this.#newestTerm = status.term;
       this.#sets = [status.members.filter(({ role }) => role !== 'learner').map(({ id }) => id)];

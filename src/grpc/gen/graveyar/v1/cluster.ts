@@ -103,8 +103,11 @@ export interface ClusterState {
   appliedIndex: number;
   /** How many events reads see here. */
   events: number;
-  /** A change of members is under way. */
-  joint: boolean;
+  /**
+   * A change of members is under way: a joint configuration is in force, or (asked of the leader) the newest one may not outlast a loss of
+   * power yet. Nobody's disk may be thrown away meanwhile.
+   */
+  changing: boolean;
   /** By name. */
   members: ClusterMember[];
 }
@@ -364,7 +367,7 @@ function createBaseClusterState(): ClusterState {
     commitIndex: 0,
     appliedIndex: 0,
     events: 0,
-    joint: false,
+    changing: false,
     members: [],
   };
 }
@@ -398,8 +401,8 @@ export const ClusterState: MessageFns<ClusterState> = {
     if (message.events !== 0) {
       writer.uint32(72).uint64(message.events);
     }
-    if (message.joint !== false) {
-      writer.uint32(80).bool(message.joint);
+    if (message.changing !== false) {
+      writer.uint32(80).bool(message.changing);
     }
     for (const v of message.members) {
       ClusterMember.encode(v!, writer.uint32(90).fork()).join();
@@ -497,7 +500,7 @@ export const ClusterState: MessageFns<ClusterState> = {
               break;
             }
 
-            message.joint = reader.bool();
+            message.changing = reader.bool();
             continue;
           }
           case 11: {

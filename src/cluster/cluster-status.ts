@@ -34,7 +34,7 @@ export function clusterStatus(driver: RaftDriver, removed: boolean): ClusterStat
     commitIndex: driver.commitIndex,
     appliedIndex: driver.applier.appliedIndex,
     appliedEnd: driver.applier.appliedEnd,
-    changing: confState.votersOutgoing.length > 0 || (driver.leading && !driver.settled),
+    changing: confState.votersOutgoing.length > 0 || (driver.leading && !driver.settling.done),
     members: shown.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id)),
   };
 }

@@ -239,7 +239,7 @@ export class RaftAdmin implements ClusterAdmin {
     const { term } = driver;
     await this.#leadership.until(() => {
       if (driver.term !== term || !driver.leading) throw unknown('the change is made, but this member leads no more');
-      return driver.settled ? true : null;
+      return driver.settling.done ? true : null;
     }, signal);
   }
 }

@@ -8,7 +8,7 @@
 import { StoreError } from '../domain/errors.ts';
 import type { ConfChange } from '../raft/conf-change.ts';
 import type { Message, Snapshot } from '../raft/messages.ts';
-import { MessageType, newMessage, NO_DATA } from '../raft/messages.ts';
+import { MessageType, newMessage } from '../raft/messages.ts';
 import type { StateType } from '../raft/ready.ts';
 import type { ProposalResult } from '../raft/results.ts';
 import type { Status } from '../raft/status.ts';
@@ -23,6 +23,7 @@ import { Proposals } from './proposals.ts';
 import { ReadRounds } from './read-rounds.ts';
 import { ReadyLoop } from './ready-loop.ts';
 import { ReadyWork } from './ready-work.ts';
+import { Settling } from './settling.ts';
 import type { StateApplier } from './state-applier.ts';
 import { TickDuties } from './tick-duties.ts';
 import { TickTimer } from './tick-timer.ts';
@@ -36,6 +37,7 @@ export class RaftDriver {
   readonly applier: StateApplier;
   readonly proposals = new Proposals();
   readonly reads: ReadRounds;
+  readonly settling = new Settling(this, (data) => this.#loop.input((node) => node.propose(data)));
   readonly #parts: DriverParts;
   readonly #host: DriverHost;
   readonly #loop: ReadyLoop;
@@ -45,8 +47,6 @@ export class RaftDriver {
   readonly #duties: TickDuties;
   readonly #ticks: TickTimer;
   readonly #heard: LastHeard;
-  /** What has to be applied in this term so that the newest change of the configuration lasts. */
-  #settles = { term: 0, index: 0 };
   /** Campaign when the snapshot that begins the cluster is installed. */
   #founding = false;
 
@@ -211,23 +211,6 @@ export class RaftDriver {
     return { outcome: this.proposals.add(result.index, result.term) };
   }
 
-  /**
-   * The configuration has changed: a leader sees to it that no loss of power takes its members back. A commit index goes to disk with the entries
-   * behind it, so it puts one behind the change. Without it, two members that became one would wait for the other for ever.
-   */
-  settle(): void {
-    if (!this.leading) return;
-    const result = this.#loop.input((node) => node.propose(NO_DATA));
-    // Not taken: tried again at the next tick.
-    this.#settles = { term: this.term, index: result?.ok === true ? result.index : Infinity };
-  }
-
-  /** This leader knows that the configuration in force lasts: a majority of it has that on disk. */
-  get settled(): boolean {
-    const { term, index } = this.#settles;
-    return this.deciding && (term !== this.term || this.applier.appliedIndex >= index);
-  }
-
   proposeConfChange(change: ConfChange): ProposalResult | null {
     return this.#loop.input((node) => node.proposeConfChange(change));
   }
@@ -282,7 +265,7 @@ export class RaftDriver {
       this.#idleLog.tick();
       node.tick();
     });
-    if (this.#settles.index === Infinity && this.#settles.term === this.term) this.settle();
+    this.settling.tick();
   }
 
   /** Whether this leader has heard of the member within an election timeout; of itself always. False when it does not lead. */

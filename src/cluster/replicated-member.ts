@@ -158,7 +158,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     const { voters } = this.#driver.configuration.confState;
     if (voters.length === 1 && voters[0] === self.id) await this.#leadership.known(this.#stopping.signal);
     if (transport === null) return;
-    if (this.#clusterId === null) void this.#meet(transport);
+    if (this.#clusterId === null) this.#meet(transport);
     else if (!this.#wasMember)
       this.#parts.logger.warn('not a member as of the last start: it was removed, or being added');
     this.#removalWatch.start();
@@ -191,7 +191,7 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     const isMember = memberIds(confState).has(this.#parts.id);
     if (this.#wasMember && !isMember) this.#noteRemoval();
     this.#wasMember ||= isMember;
-    if (isMember) this.#driver.settle();
+    if (isMember) this.#driver.settling.begin();
     this.#parts.logger.info('configuration changed', configurationFields(configuration));
     this.#leadership.changed();
   }
@@ -262,24 +262,18 @@ export class ReplicatedMember implements ReplicatedNode, DriverHost, TransportHa
     return this.#introductions.join(other, this.#stopping.signal);
   }
 
-  async #meet(transport: Transport): Promise<void> {
-    const { beginning, clock, logger, newClusterId } = this.#parts;
-    try {
-      await meet(
-        {
-          beginning,
-          transport,
-          clock,
-          logger,
-          self: () => this.#introductions.own(),
-          met: this.#met,
-          found: (members) => this.#found(newClusterId(), members),
-        },
-        this.#stopping.signal,
-      );
-    } catch (error) {
+  #meet(transport: Transport): void {
+    const { newClusterId } = this.#parts;
+    const parts = {
+      ...this.#parts,
+      transport,
+      self: () => this.#introductions.own(),
+      met: this.#met,
+      found: (members: readonly MemberInfo[]) => this.#found(newClusterId(), members),
+    };
+    meet(parts, this.#stopping.signal).catch((error: unknown) => {
       if (!this.#stopping.signal.aborted) this.failed(error);
-    }
+    });
   }
 
   /** Makes the first configuration. Only one member of a cluster ever does. */

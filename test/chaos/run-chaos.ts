@@ -4,7 +4,7 @@
  *
  * Runs itself once more inside the clients' namespace (`--within`), where everything happens.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -48,6 +48,10 @@ process.exitCode = values.within === undefined ? await outside(kind) : await ins
 
 /** Makes the network and runs the rest in it. */
 function outside(kind: NetworkKind): Promise<number> {
+  if (existsSync(join(directory, 'history.jsonl'))) {
+    console.error(`${directory} has a history already; --directory names another one`);
+    return Promise.resolve(2);
+  }
   mkdirSync(directory, { recursive: true });
   console.log(JSON.stringify({ seed, minutes, nodes, directory }));
   const command = [fileURLToPath(import.meta.url), '--minutes', values.minutes, '--seed', String(seed)];

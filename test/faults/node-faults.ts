@@ -123,7 +123,7 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     file: 'src/cluster/snapshot-source.ts',
     find: 'if (bytes < chunkBytes || append.continues) continue;',
     replace: 'if (bytes < chunkBytes) continue;',
-    caughtBy: whole(300),
+    caughtBy: whole(3_000),
   },
   {
     name: 'snapshot-lacks-stream-heads',
@@ -171,7 +171,7 @@ export const NODE_FAULTS: readonly PlantedFault[] = [
     file: 'src/cluster/replicated-member.ts',
     find: 'await Promise.race([this.#begin(), this.store.failed]);',
     replace: 'await this.#begin();',
-    caughtBy: whole(1_500),
+    caughtBy: whole(6_000),
   },
   {
     name: 'retry-applied-twice',

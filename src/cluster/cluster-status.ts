@@ -19,7 +19,7 @@ export function clusterStatus(driver: RaftDriver, removed: boolean): ClusterStat
       ...member,
       role,
       outgoing: confState.votersOutgoing.includes(member.id) && !confState.voters.includes(member.id),
-      active: seen === undefined ? null : driver.answers(member.id),
+      active: seen === undefined ? null : driver.answers(member.id, status.progress),
       matchIndex: seen?.match ?? (self ? status.lastIndex : null),
       snapshotting: seen === undefined ? null : seen.state === ProgressState.Snapshot,
     };

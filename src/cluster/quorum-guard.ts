@@ -22,7 +22,8 @@ export async function majorityAnswers(
 ): Promise<void> {
   for (let look = 0; ; look += 1) {
     const voters = votersAfter();
-    const silent = voters.filter((id) => !driver.answers(id));
+    const { progress } = driver.status();
+    const silent = voters.filter((id) => !driver.answers(id, progress));
     if (voters.length === 0 || silent.length < voters.length / 2) return;
     if (look === LOOKS) throw refusal(driver, voters.length, silent);
     await delay(clock, driver.electionMillis / LOOKS, signal);

@@ -196,7 +196,8 @@ export class RaftAdmin implements ClusterAdmin {
     const { progress, lastIndex } = this.#driver.status();
     const seen = progress.find(({ id }) => id === memberId);
     const behind = lastIndex - (seen?.match ?? 0);
-    if (seen === undefined || !this.#driver.answers(memberId)) throw refused(`member ${memberId} does not answer`);
+    if (seen === undefined || !this.#driver.answers(memberId, progress))
+      throw refused(`member ${memberId} does not answer`);
     if (behind <= CAUGHT_UP_ENTRIES && seen.state === ProgressState.Replicate) return;
     throw refused(`member ${memberId} has not caught up: it is ${behind} entries behind`);
   }

@@ -268,11 +268,11 @@ export class RaftDriver {
     this.settling.tick();
   }
 
-  /** Whether this leader has heard of the member within an election timeout; of itself always. False when it does not lead. */
-  answers(id: number): boolean {
+  /** Whether this leader, whose progress this is, has heard of the member within an election timeout; of itself always. False when it does not lead. */
+  answers(id: number, progress: Status['progress']): boolean {
     if (!this.leading) return false;
     if (id === this.id) return true;
-    const seen = this.status().progress.find((peer) => peer.id === id);
+    const seen = progress.find((peer) => peer.id === id);
     return seen !== undefined && (seen.recentActive || this.#heard.recently(id));
   }
 
@@ -280,9 +280,8 @@ export class RaftDriver {
   successor(): number | null {
     const { heartbeatTicks, tickMillis } = this.#parts.settings;
     const voters = this.configuration.confState.voters;
-    const answering = this.status().progress.filter(
-      ({ id }) => id !== this.id && voters.includes(id) && this.answers(id),
-    );
+    const { progress } = this.status();
+    const answering = progress.filter(({ id }) => id !== this.id && voters.includes(id) && this.answers(id, progress));
     const fresh = answering.filter(({ id }) =>
       this.#heard.recently(id, MISSED_HEARTBEATS * heartbeatTicks * tickMillis),
     );

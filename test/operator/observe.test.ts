@@ -13,6 +13,7 @@ import { sharedObjects } from '../../operator/resources/shared-objects.ts';
 import { silentLogger } from '../../src/telemetry/logger.ts';
 import { clusterWith } from '../support/cluster-specs.ts';
 import { ManualClock } from '../support/manual-clock.ts';
+import { NOTHING_HEARD } from '../support/operator/nothing-heard.ts';
 import { objectOf, ScriptedApi } from '../support/operator/scripted-api.ts';
 
 describe('an amount', () => {
@@ -121,18 +122,8 @@ describe('an object', () => {
 describe('shared objects', () => {
   const wanted = clusterWith({ service: { annotations: { 'a.example/one': '1' } } });
   const current = (objects: readonly KubernetesObject[]): boolean =>
-    observeCluster(
-      wanted,
-      { cluster: wanted, statefulSets: [], pods: [], claims: [], shared: objects },
-      {
-        now: '2026-05-04T03:02:01Z',
-        freshClusterId: 'x',
-        answers: new Map(),
-        secretTrouble: null,
-        podTroubles: new Map(),
-        lastFailures: [],
-      },
-    ).sharedObjectsCurrent;
+    observeCluster(wanted, { cluster: wanted, statefulSets: [], pods: [], claims: [], shared: objects }, NOTHING_HEARD)
+      .sharedObjectsCurrent;
   /** With the metadata of Services changed. */
   const withMetadata = (change: (metadata: ObjectMeta) => ObjectMeta): KubernetesObject[] =>
     sharedObjects(wanted).map((object) =>

@@ -12,6 +12,7 @@ import { claimName } from '../../operator/resources/names.ts';
 import { memberStatefulSet } from '../../operator/resources/member-stateful-set.ts';
 import { clusterWith } from '../support/cluster-specs.ts';
 import { ScriptedApi } from '../support/operator/scripted-api.ts';
+import { NOTHING_HEARD } from '../support/operator/nothing-heard.ts';
 import { hold, member, planned, silent, stepOf, three } from './world/plan-rows.ts';
 import type { Scene, SceneMember } from './world/scene.ts';
 
@@ -122,14 +123,7 @@ function objectsOf(whenDeleted: 'Retain' | 'Delete', ownerReferences: readonly O
 
 describe('what is seen of it', () => {
   const observed = (objects: ClusterObjects): Observed =>
-    observeCluster(clusterWith({ storage: { size: '1Gi', whenDeleted: 'Delete' } }), objects, {
-      now: '2026-05-04T03:02:01Z',
-      freshClusterId: 'x',
-      answers: new Map(),
-      secretTrouble: null,
-      podTroubles: new Map(),
-      lastFailures: [],
-    });
+    observeCluster(clusterWith({ storage: { size: '1Gi', whenDeleted: 'Delete' } }), objects, NOTHING_HEARD);
   const owner = (kind: string, name: string, controller = true): OwnerReference => {
     return { apiVersion: 'v1', kind, name, uid: 'u', controller };
   };

@@ -17,9 +17,6 @@ export interface ReadLimits extends CallOptions {
   readonly silenceMillis?: number;
 }
 
-/** A longer one would end at once: it has 31 bits. */
-const LONGEST_TIMER_MILLIS = 2 ** 31 - 1;
-
 /** The time of one read. It waits from the beginning on. */
 export class ReadTimer {
   readonly #settings: ClientSettings;
@@ -88,11 +85,7 @@ export class ReadTimer {
         : `the read was not answered for ${silenceMillis} ms`;
     const left = until - this.#now();
     if (left <= 0) this.#expire(what);
-    else {
-      this.#cancel = this.#settings.clock.setTimer(Math.min(left, LONGEST_TIMER_MILLIS), () => {
-        this.#watch();
-      });
-    }
+    else this.#cancel = this.#settings.clock.setTimer(left, () => this.#expire(what));
   }
 
   #expire(what: string): void {

@@ -15,13 +15,26 @@ export interface Clock {
   setTimer(millis: number, callback: () => void): CancelTimer;
 }
 
+/** Node's own timers end a longer wait at once: it has 31 bits. */
+const LONGEST_TIMEOUT_MILLIS = 2 ** 31 - 1;
+
 /** The machine's clock. */
 export const systemClock: Clock = {
   nowMicros: () => Date.now() * 1000,
   monotonicMillis: () => performance.now(),
   setTimer: (millis, callback) => {
-    const timer = setTimeout(callback, millis);
-    timer.unref();
+    let timer: NodeJS.Timeout;
+    const wait = (left: number): void => {
+      timer = setTimeout(
+        () => {
+          if (left > LONGEST_TIMEOUT_MILLIS) wait(left - LONGEST_TIMEOUT_MILLIS);
+          else callback();
+        },
+        Math.min(left, LONGEST_TIMEOUT_MILLIS),
+      );
+      timer.unref();
+    };
+    wait(millis);
     return () => {
       clearTimeout(timer);
     };
